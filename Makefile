@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Plinth. `make help` lists what there is. Everything made lands in build/.
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+HOSTCC  ?= gcc
+FUZZCC  ?= clang
+PYTHON  := /usr/bin/python3
+B       := build
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
+
+# --- what is compiled -----------------------------------------------------------------------
+# PURE: no hardware, no inline assembly, no per-CPU data. Compiled twice: freestanding for the
+# image, hosted (with sanitizers) for unit tests and fuzzers.
+PURE := \
+	boot/multiboot2.c \
+	core/lib/fmt.c \
+	core/bus.c core/config.c core/cpuid.c core/msr.c core/cr.c core/event.c core/exit.c \
+	core/insn.c core/image.c core/lines.c core/stringio.c \
+	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
+	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
+	drivers/hw/acpi_tables.c \
+	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c
+
+KERNEL_C := $(filter-out $(PURE),$(sort $(wildcard boot/*.c core/*.c core/lib/*.c mm/*.c \
+	arch/x86/*.c arch/x86/vmx/*.c drivers/hw/*.c drivers/emu/*.c))) $(PURE)
+KERNEL_C := $(filter-out arch/x86/asm_offsets.c,$(KERNEL_C))
+KERNEL_S := $(sort $(wildcard boot/*.S arch/x86/*.S arch/x86/vmx/*.S))
+HEADERS  := $(sort $(wildcard boot/*.h core/*.h core/abi/*.h core/lib/*.h mm/*.h arch/x86/*.h \
+	arch/x86/vmx/*.h drivers/hw/*.h drivers/emu/*.h))
+
+WARN   := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough
+FREE   := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
+	-fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
+	-fomit-frame-pointer -ffunction-sections -fdata-sections -I. -I$(B)/include \
+	-ffile-prefix-map=$(CURDIR)=.
+CFLAGS_KERNEL := $(FREE) $(WARN) -O2 -g -mcmodel=kernel
+CFLAGS_GUEST  := $(FREE) $(WARN) -O2 -g
+CFLAGS_HOST   := -std=gnu11 $(WARN) -O1 -g -I. -I$(B)/include
+SAN           := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ifneq ($(findstring clang,$(CC)),)
+FREE += -Wno-unused-command-line-argument
+endif
+
+KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
+SETUP := tools/setup
+
+.PHONY: all help run test check unit fuzz-replay fuzz system bench clean guests layers headers \
+	style cppcheck analyze tools
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(B)/plinth.elf guests tools ## build the hypervisor, the bundled guests and the host tools
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  V=1 shows commands; CC=clang builds with clang."
+
+# --- packages: installed, or named; never skipped -------------------------------------------
+$(B)/.setup-%: $(SETUP)
+	@mkdir -p $(B)
+	@sh $(SETUP) $*
+	@touch $@
+
+# --- the hypervisor -------------------------------------------------------------------------
+$(B)/include/asm_offsets.h: arch/x86/asm_offsets.c $(B)/.setup-build | $(B)/include
+	$(call say,GEN,$@)$(CC) $(CFLAGS_KERNEL) -MMD -MT $@ -MF $(B)/asm_offsets.d -S -o $(B)/asm_offsets.s $<
+	$(Q)sed -n 's/^.*->\([A-Z0-9_]*\) [$$]*\([0-9-]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@
+-include $(B)/asm_offsets.d
+
+$(B)/include:
+	@mkdir -p $@
+
+$(B)/kernel/%.o: %.c $(B)/.setup-build | $(B)/include/asm_offsets.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS_KERNEL) $(CFLAGS_$(subst /,_,$*)) -MMD -MP -c -o $@ $<
+
+$(B)/kernel/%.S.o: %.S $(B)/include/asm_offsets.h
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) $(CFLAGS_KERNEL) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+CFLAGS_core_lib_string := -fno-tree-loop-distribute-patterns -fno-builtin
+
+# Linked twice: the symbol table for backtraces is made from the first link and sits behind
+# everything else, so that adding it moves no symbol.
+LDFLAGS_KERNEL := -nostdlib -static -T linker.ld -z max-page-size=4096 -z noexecstack \
+	--gc-sections --build-id=none --no-warn-rwx-segments
+$(B)/plinth.pass1.elf: $(KOBJ) linker.ld
+	$(call say,LD,$@)ld $(LDFLAGS_KERNEL) -o $@ $(KOBJ)
+
+$(B)/symbols.S: $(B)/plinth.pass1.elf tools/symbols
+	$(call say,GEN,$@)nm -n $< | $(PYTHON) tools/symbols > $@
+
+$(B)/symbols.o: $(B)/symbols.S
+	$(Q)$(CC) $(CFLAGS_KERNEL) -c -o $@ $<
+
+$(B)/plinth.elf: $(B)/plinth.pass1.elf $(B)/symbols.o
+	$(call say,LD,$@)ld $(LDFLAGS_KERNEL) -o $@ $(KOBJ) $(B)/symbols.o
+	@size $@ | awk 'NR==2{printf "  text %d KB, data %d KB, bss %d KB\n",$$1/1024,$$2/1024,$$3/1024}'
+
+-include $(KOBJ:.o=.d)
+
+# --- bundled guests -------------------------------------------------------------------------
+include guests/guests.mk
+
+# --- host tools -----------------------------------------------------------------------------
+HOST_PURE := $(PURE:%.c=$(B)/host/%.o)
+$(B)/host/%.o: %.c $(B)/.setup-check
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)$(HOSTCC) $(CFLAGS_HOST) $(SAN) -MMD -MP -c -o $@ $<
+-include $(HOST_PURE:.o=.d)
+
+$(B)/host/libplinth.a: $(HOST_PURE)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+TOOL_SRC := tools/config_check.c core/config.c core/image.c core/lib/fmt.c
+tools: $(B)/config-check
+$(B)/config-check: $(TOOL_SRC) $(HEADERS) $(B)/.setup-build
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)$(HOSTCC) $(CFLAGS_HOST) -o $@ $(TOOL_SRC)
+
+# --- checks: no emulator, seconds -----------------------------------------------------------
+UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+$(B)/unit/%: tests/unit/%.c $(B)/host/libplinth.a
+	@mkdir -p $(@D)
+	$(call say,UNIT,$@)$(HOSTCC) $(CFLAGS_HOST) $(SAN) -MMD -MP -MT $@ -o $@ $< $(B)/host/libplinth.a -lcmocka
+-include $(UNIT:=.d)
+
+unit: $(UNIT) ## unit tests under ASan and UBSan
+	@sh tests/run-unit $(UNIT)
+
+# A fuzz target is replayed with the sanitizers of the unit tests and the corpus in the tree.
+$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/host/libplinth.a
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(HOSTCC) $(CFLAGS_HOST) $(SAN) -MMD -MP -MT $@ -o $@ $< tests/fuzz/replay.c $(B)/host/libplinth.a
+-include $(FUZZ:%=$(B)/replay/%.d)
+
+fuzz-replay: $(FUZZ:%=$(B)/replay/%) ## replay every fuzz corpus
+	@sh tests/run-replay $(FUZZ)
+
+# make fuzz TARGET=fuzz_config SECONDS=60
+$(B)/fuzz/%: tests/fuzz/%.c $(PURE) $(HEADERS) $(B)/.setup-check
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(FUZZCC) $(CFLAGS_HOST) -fsanitize=fuzzer,address,undefined -o $@ $< $(PURE)
+
+TARGET  ?= $(FUZZ)
+SECONDS ?= 30
+fuzz: $(FUZZ:%=$(B)/fuzz/%) ## run libFuzzer on each target (TARGET=, SECONDS=)
+	@for t in $(TARGET); do mkdir -p $(B)/fuzz-new/$$t tests/fuzz/corpus/$$t; \
+	  echo "== $$t"; $(B)/fuzz/$$t -max_total_time=$(SECONDS) -max_len=8192 -print_final_stats=0 \
+	  -verbosity=0 $(B)/fuzz-new/$$t tests/fuzz/corpus/$$t || exit 1; done
+
+layers: ## who may include whom, and the README's tour
+	@$(PYTHON) tools/layers
+
+headers: $(B)/include/asm_offsets.h ## every header compiles alone
+	@for h in $(HEADERS); do printf '#include "%s"\n' $$h | $(CC) $(CFLAGS_KERNEL) -fsyntax-only -x c - \
+	  || { echo "header $$h does not compile alone"; exit 1; }; done; \
+	  echo "headers: $(words $(HEADERS)) compile alone"
+
+style: ## white space, line length, SPDX lines
+	@$(PYTHON) tools/style
+
+CPPCHECK := cppcheck --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
+	--suppressions-list=tools/cppcheck.suppress --error-exitcode=1 --quiet -I. -I$(B)/include \
+	-D__GNUC__ --platform=unix64 -j2
+cppcheck: $(B)/include/asm_offsets.h $(B)/.setup-check ## static analysis
+	@$(CPPCHECK) $(KERNEL_C) && echo "cppcheck: clean"
+
+analyze: $(B)/include/asm_offsets.h ## gcc -fanalyzer over the hypervisor (slow)
+	@for f in $(KERNEL_C); do gcc $(CFLAGS_KERNEL) -fanalyzer -c -o /dev/null $$f || exit 1; done; \
+	  echo "analyzer: clean"
+
+check: $(B)/.setup-check all ## everything that needs no emulator
+	@sh tests/run-check
+
+system: all $(B)/.setup-emulate ## the system tests in the emulators
+	@$(PYTHON) tests/system/run $(ONLY)
+
+test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
+	@sh tests/run-all
+
+bench: all $(B)/.setup-emulate ## exit costs in emulated instructions
+	@$(PYTHON) tests/bench/run
+
+run: all $(B)/.setup-emulate ## boot the demo guests; your terminal is the serial console
+	@$(PYTHON) tools/plinth run $(or $(CONFIG),guests/demo.cfg)
+
+clean: ## remove build/
+	rm -rf $(B)
