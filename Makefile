@@ -35,13 +35,13 @@ HEADERS  := $(sort $(wildcard boot/*.h core/*.h core/abi/*.h core/lib/*.h mm/*.h
 
 WARN   := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough
-FREE   := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
+FREE    = -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
 	-fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
 	-fomit-frame-pointer -ffunction-sections -fdata-sections -I. -I$(B)/include \
 	-ffile-prefix-map=$(CURDIR)=.
-CFLAGS_KERNEL := $(FREE) $(WARN) -O2 -g -mcmodel=kernel
-CFLAGS_GUEST  := $(FREE) $(WARN) -O2 -g
+CFLAGS_KERNEL  = $(FREE) $(WARN) -O2 -g -mcmodel=kernel
+CFLAGS_GUEST   = $(FREE) $(WARN) -O2 -g
 CFLAGS_HOST   := -std=gnu11 $(WARN) -O1 -g -I. -I$(B)/include
 SAN           := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifneq ($(findstring clang,$(CC)),)
