@@ -13,7 +13,7 @@
 
 #define IMAGE_SEGMENTS  16
 #define IMAGE_FLAT_LOAD UINT64_C(0x7c00)  /* where a boot sector expects itself */
-#define IMAGE_FLAT_END  UINT64_C(0x80000) /* a flat image must end below: EBDA and BIOS area above */
+#define IMAGE_FLAT_END  UINT64_C(0x80000) /* it must end below: EBDA and ROMs above */
 
 enum image_kind {
     IMAGE_UNKNOWN,
@@ -65,5 +65,8 @@ uint64_t image_min_memory(const struct image *image);
 
 /* True if the kernel, loaded and unpacking itself, may use part of [start, start + len). */
 bool image_overlaps(const struct image *image, uint64_t start, uint64_t len);
+
+/* The guest-physical ranges behind image_overlaps(), i from 0; false after the last one. */
+bool image_used_range(const struct image *image, uint32_t i, uint64_t *start, uint64_t *len);
 
 #endif
