@@ -41,7 +41,7 @@ struct choice {
 };
 
 struct key;
-/* Reads value (terminated, at the pool's tail) into *field; false after it has reported an error. */
+/* Reads value (terminated, at the pool's tail) into *field; false after reporting an error. */
 typedef bool value_fn(struct parser *p, const struct key *key, const char *value, void *field);
 
 struct key {
@@ -332,11 +332,13 @@ static void leave_section(struct parser *p)
 {
     if (p->section != SECTION_VM)
         return;
+    if (p->vm == &p->scratch) {
+        p->out->pool_used = p->pool_mark;
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (keys[i].section == SECTION_VM && !keys[i].fallback && !p->vm->key_line[i])
             error_at(p, p->vm->line, "[vm %s]: %s is missing", p->vm->name, keys[i].name);
-    if (p->vm == &p->scratch)
-        p->out->pool_used = p->pool_mark;
 }
 
 static bool is_alpha(char c)
@@ -463,7 +465,7 @@ static void report_unknown_key(struct parser *p, struct slice word)
         if (keys[i].section == p->section) {
             guess_try(&g, word, keys[i].name);
         } else if (slice_is(word, keys[i].name)) {
-            error(p, "%s: belongs into %s", shown.text,
+            error(p, "%s: belongs in %s", shown.text,
                   keys[i].section == SECTION_VM ? "a [vm NAME] section" : "[plinth]");
             return;
         }

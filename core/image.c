@@ -11,7 +11,7 @@
 #include "core/lib/string.h"
 
 #define IMAGE_TOP        BIT(40) /* no guest has more than 1 TiB */
-#define WANTED           "a kernel is a Linux bzImage, an ELF file with a PVH note or a flat boot image"
+#define WANTED           "a kernel is a bzImage, an ELF file with a PVH note or a flat boot image"
 
 /* Setup header of a bzImage: offsets in the file. */
 #define BZ_SETUP_SECTS   0x1f1u
@@ -119,7 +119,7 @@ static bool check_setup_header(const struct input *in, const struct image_bzimag
     if (!(bz->loadflags & BZ_LOADED_HIGH))
         return refuse(in, "a Linux zImage, which loads low; build a bzImage");
     if (!(bz->xloadflags & BZ_XLF_KERNEL_64))
-        return refuse(in, "a Linux bzImage without a 64-bit entry (XLF_KERNEL_64): a 32-bit kernel?");
+        return refuse(in, "a Linux bzImage without a 64-bit entry (XLF_KERNEL_64): 32 bits?");
     if (body == 0)
         return refuse(in, "a Linux bzImage whose header says that it has no kernel (syssize 0)");
     if (!within(bz->setup_size, body, (uint64_t)in->len + 15))

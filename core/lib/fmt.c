@@ -10,6 +10,8 @@
 
 #include "core/lib/string.h"
 
+#define COUNT_MAX 4096 /* width and precision */
+
 struct spec {
     bool left, zero, alt;
     char sign;     /* '+', ' ' or 0 */
@@ -62,10 +64,26 @@ static void number(struct out *o, const struct spec *s, const char *prefix, uint
     const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char buf[24];
     size_t at = sizeof(buf);
-    do
+    for (; v; v /= base)
         buf[--at] = digits[v % base];
-    while (v /= base);
+    if (at == sizeof(buf) && s->precision != 0) /* zero with precision 0 is nothing */
+        buf[--at] = '0';
     field(o, s, prefix, buf + at, sizeof(buf) - at);
+}
+
+/* Digits at *p, or '*' for an argument, clamped to what fits on a screen: a wild width must neither
+ * overflow nor flood the log. */
+static int parse_count(const char **p, va_list *args)
+{
+    int n = 0;
+    if (**p == '*') {
+        ++*p;
+        n = va_arg(*args, int);
+        return n > COUNT_MAX ? COUNT_MAX : n < -COUNT_MAX ? -COUNT_MAX : n;
+    }
+    for (; **p >= '0' && **p <= '9'; ++*p)
+        n = n >= COUNT_MAX ? COUNT_MAX : n * 10 + (**p - '0');
+    return n > COUNT_MAX ? COUNT_MAX : n;
 }
 
 static const char *parse_spec(const char *p, struct spec *s, va_list *args)
@@ -83,20 +101,14 @@ static const char *parse_spec(const char *p, struct spec *s, va_list *args)
         else
             break;
     }
-    if (*p == '*') {
-        s->width = va_arg(*args, int);
-        if (s->width < 0)
-            s->left = true, s->width = -s->width;
-        p++;
-    }
-    for (; *p >= '0' && *p <= '9' && s->width < 4096; p++)
-        s->width = s->width * 10 + (*p - '0');
+    s->width = parse_count(&p, args);
+    if (s->width < 0)
+        s->left = true, s->width = -s->width;
     if (*p == '.') {
-        s->precision = 0;
-        if (*++p == '*')
-            s->precision = va_arg(*args, int), p++;
-        for (; *p >= '0' && *p <= '9' && s->precision < 4096; p++)
-            s->precision = s->precision * 10 + (*p - '0');
+        p++;
+        s->precision = parse_count(&p, args);
+        if (s->precision < 0) /* from an argument: as if there were none */
+            s->precision = -1;
     }
     if (p[0] == 'h') {
         s->length = p[1] == 'h' ? 1 : 2;
