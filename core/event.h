@@ -34,7 +34,7 @@ bool event_has_error_code(uint8_t vector, bool protected_mode);
 struct event event_exception(uint8_t vector, uint32_t error_code, bool protected_mode);
 
 enum event_merge {
-    EVENT_MERGE_SECOND,       /* *out is second; first is over (an instruction will raise it again) */
+    EVENT_MERGE_SECOND,       /* *out is second; first is over (its instruction runs again) */
     EVENT_MERGE_DOUBLE_FAULT, /* *out is #DF with error code 0 */
     EVENT_MERGE_TRIPLE_FAULT, /* shutdown; *out is untouched */
 };

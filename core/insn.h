@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Decoder for instructions that touch device memory. PURE: bytes in, a description out; it reads no
- * register and no memory. What it does not know for certain it calls INSN_UNKNOWN; it never guesses.
+ * register and no memory. What it does not know for certain is INSN_UNKNOWN; it never guesses.
  * The bytes are the guest's and hostile. Have open: SDM, "Instruction Format" and "Opcode Map".
  */
 #ifndef CORE_INSN_H

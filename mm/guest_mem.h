@@ -24,13 +24,13 @@ struct guest_mem {
 /* True if [gpa, gpa + n) is all RAM; it may run on from one range to an adjoining one. */
 MUST_CHECK bool guest_mem_contains(const struct guest_mem *gm, gpa_t gpa, uint64_t n);
 
-/* Copy n bytes out of or into guest memory, or fill it. False, with nothing copied, unless all of it
- * is RAM. n = 0 is always well. */
+/* Copy n bytes out of or into guest memory, or fill it. False, with nothing copied, unless all of
+ * it is RAM. n = 0 is always well. */
 MUST_CHECK bool guest_read(const struct guest_mem *gm, gpa_t gpa, void *dst, size_t n);
 MUST_CHECK bool guest_write(struct guest_mem *gm, gpa_t gpa, const void *src, size_t n);
 MUST_CHECK bool guest_fill(struct guest_mem *gm, gpa_t gpa, uint8_t byte, size_t n);
 
-/* One naturally aligned load that another vCPU's store cannot tear. False: not RAM or misaligned. */
+/* One naturally aligned load that another vCPU's store cannot tear. False: no RAM or misaligned. */
 MUST_CHECK bool guest_load32(const struct guest_mem *gm, gpa_t gpa, uint32_t *out);
 MUST_CHECK bool guest_load64(const struct guest_mem *gm, gpa_t gpa, uint64_t *out);
 

@@ -30,8 +30,8 @@ struct memmap {
 };
 
 /* Computes the usable memory: bytes of MEMMAP_USABLE entries that lie in no entry of another type
- * and in no reserved range, in whole pages. A usable entry that wraps around is ignored as a lie; an
- * unusable or reserved one that wraps reaches to the top. When there are more than
+ * and in no reserved range, in whole pages. A usable entry that wraps around is ignored as a lie;
+ * an unusable or reserved one that wraps reaches to the top. When there are more than
  * MEMMAP_EXTENTS_MAX extents, the smallest are left out. Takes time in n^2: n is some hundreds. */
 void memmap_build(struct memmap *m, const struct memmap_entry *entries, unsigned n_entries,
                   const struct extent *reserved, unsigned n_reserved);

@@ -37,7 +37,7 @@ enum radix_type { RADIX_WB, RADIX_UC, RADIX_WC, RADIX_WT, RADIX_WP, RADIX_TYPES 
 struct radix_format {
     const char *name;
     unsigned levels;        /* of tables */
-    bool sign_extended;     /* virtual addresses must be canonical; else: below 2^(12 + 9 * levels) */
+    bool sign_extended;     /* virtual addresses are canonical; else below 2^(12 + 9 * levels) */
     uint64_t present;       /* an entry is present if any of these bits is set */
     uint64_t large;         /* set in a 2M or 1G leaf */
     uint64_t address;       /* mask of the physical address in an entry */
@@ -45,7 +45,7 @@ struct radix_format {
     uint64_t leaf;          /* bits of every leaf */
     uint64_t required;      /* permissions every mapping must have */
     struct {
-        uint64_t set, clear; /* bits set when granted; bits set when not. Both 0: not in the format */
+        uint64_t set, clear; /* bits set when granted; when not. Both 0: not in the format */
     } perm[RADIX_PERMS];    /* by number of RADIX_* bit */
     uint64_t type_mask[2];  /* [0] for 4K leaves, [1] for large ones */
     uint64_t type[2][RADIX_TYPES];

@@ -40,7 +40,7 @@ size_t vuart_take(struct vuart *u, char *buf, size_t n);
 bool vuart_tx_full(const struct vuart *u);
 
 /* Gives the receiver at most n bytes; returns how many it had room for. Nothing is ever overrun
- * from outside: the owner keeps the rest. In loopback the receiver's line is cut and has no room. */
+ * from outside: the owner keeps the rest. In loopback the receiver is cut off and has no room. */
 size_t vuart_give(struct vuart *u, const char *buf, size_t n);
 /* How many bytes vuart_give() would take. */
 size_t vuart_room(const struct vuart *u);
