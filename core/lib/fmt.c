@@ -212,6 +212,8 @@ static void buffer_sink(void *ctx, const char *text, size_t len)
 {
     struct buffer *b = ctx;
     size_t n = len < b->left ? len : b->left;
+    if (n == 0) /* at may be NULL then */
+        return;
     memcpy(b->at, text, n);
     b->at += n;
     b->left -= n;
