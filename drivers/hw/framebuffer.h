@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A text console on whatever the boot loader left on the screen: EGA text memory or a linear RGB
+ * framebuffer. PURE: the caller maps the memory (write-combining for a linear one) and hands the
+ * pointer in; everything is plain stores to it, never a load, and never outside pitch * height.
+ * No volatile is needed: the pointer comes from outside, so the compiler must assume that the bytes
+ * are looked at. Have open: Multiboot2 "Framebuffer info"; "VGA text mode".
+ */
+#ifndef DRIVERS_HW_FRAMEBUFFER_H
+#define DRIVERS_HW_FRAMEBUFFER_H
+
+#include "core/lib/bits.h"
+
+/* The largest text a framebuffer is used for; a larger screen keeps a margin. */
+#define FRAMEBUFFER_COLUMNS 160
+#define FRAMEBUFFER_ROWS    64
+
+enum framebuffer_type {
+    FRAMEBUFFER_RGB = 1,  /* numbered as Multiboot2 numbers them */
+    FRAMEBUFFER_TEXT = 2,
+};
+
+/* Where a colour lies in a pixel: bits position .. position + size - 1. */
+struct framebuffer_colour {
+    uint8_t position, size;
+};
+
+struct framebuffer_info {
+    uint64_t address;      /* host-physical; for the caller's mapping, not used here */
+    uint32_t pitch;        /* bytes from one line to the next; text: of one row of characters */
+    uint32_t width, height; /* pixels; text: characters */
+    uint8_t bpp;           /* 16, 24 or 32; text: ignored */
+    uint8_t type;          /* enum framebuffer_type; others are refused */
+    struct framebuffer_colour red, green, blue; /* RGB only */
+};
+
+/* Bytes of video memory that will be written: what the caller has to map. 0 if the sizes overflow
+ * 32 bits and the framebuffer is no use. */
+uint64_t framebuffer_size(const struct framebuffer_info *info);
+
+struct framebuffer {
+    struct framebuffer_info info;
+    uint8_t *mem;
+    uint32_t columns, rows;      /* of text */
+    uint32_t column, row;        /* of the next character */
+    uint32_t left, top;          /* margin, pixels */
+    uint32_t ink, paper;         /* pixel values */
+    uint8_t pixel_bytes;
+    char text[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what should be on the screen */
+    char shown[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what is: 0 = not known */
+};
+
+/* Clears the screen. False, and nothing is written ever, if the type, depth, pitch or size is not
+ * one this driver handles; framebuffer_write() then does nothing. */
+bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *info, void *mem);
+
+/* Writes text at the cursor: \n \r \t \b move it, lines wrap, the last line scrolls. Other control
+ * characters are dropped, bytes above 126 show as a box. */
+void framebuffer_write(struct framebuffer *fb, const char *text, size_t len);
+
+#endif
