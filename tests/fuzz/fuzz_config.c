@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration parser on any text. Every value it lets through obeys its key's rule, every
+ * error has a line of the text, and a text without errors, written anew from what was parsed, gives
+ * the same configuration again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config.h"
+
+#define CHECK(x) ((x) ? (void)0 : abort())
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct config first, second;
+static struct config_errors errors;
+
+struct writer {
+    char text[200000];
+    size_t used;
+};
+
+static struct writer out;
+
+static void append(void *ctx, const char *s, size_t n)
+{
+    struct writer *w = ctx;
+    CHECK(n <= sizeof(w->text) - w->used);
+    memcpy(w->text + w->used, s, n);
+    w->used += n;
+}
+
+static const char *check_text(const struct config *c, struct config_text t, size_t max)
+{
+    CHECK(t.at < c->pool_used);
+    const char *s = config_text(c, t);
+    CHECK(memchr(s, 0, c->pool_used - t.at) != NULL && strlen(s) <= max);
+    return s;
+}
+
+static void check_errors(const uint8_t *data, size_t size)
+{
+    uint32_t lines = 1;
+    for (size_t i = 0; i < size; i++)
+        lines += data[i] == '\n';
+    CHECK(errors.count <= CONFIG_ERRORS && (errors.more == 0 || errors.count == CONFIG_ERRORS));
+    for (uint32_t i = 0; i < errors.count; i++) {
+        CHECK(errors.list[i].line >= 1 && errors.list[i].line <= lines);
+        CHECK(i == 0 || errors.list[i - 1].line <= errors.list[i].line);
+        CHECK(memchr(errors.list[i].text, 0, CONFIG_ERROR_TEXT) != NULL);
+        CHECK(errors.list[i].text[0] != '\0');
+    }
+}
+
+static void check_config(const struct config *c)
+{
+    CHECK(c->pool_used >= 1 && c->pool_used <= CONFIG_POOL && c->vm_count <= CONFIG_VMS);
+    CHECK(c->slice_ns >= 100000 && c->slice_ns <= 1000000000);
+    CHECK(c->poweroff <= CONFIG_POWEROFF_WHEN_IDLE);
+    for (uint32_t i = 0; i < c->vm_count; i++) {
+        const struct config_vm *vm = &c->vms[i];
+        CHECK(memchr(vm->name, 0, sizeof(vm->name)) != NULL && vm->name[0] != '\0');
+        CHECK(config_find_vm(c, vm->name) == vm); /* no second one of that name */
+        const char *kernel = check_text(c, vm->kernel, 255);
+        check_text(c, vm->initrd, 255);
+        check_text(c, vm->cmdline, 2047);
+        CHECK(vm->memory >= 65536 && vm->memory <= BIT(40) && vm->memory % 4096 == 0);
+        CHECK(vm->autostart <= 1 && vm->line >= 1);
+        CHECK(vm->valid ? kernel[0] != '\0' : errors.count > 0);
+    }
+}
+
+static void write_text(const char *key, const char *s)
+{
+    fmt_write(append, &out, "%s = \"", key);
+    for (; *s; s++)
+        fmt_write(append, &out, "%s%c", *s == '"' || *s == '\\' ? "\\" : "", *s);
+    fmt_write(append, &out, "\"\n");
+}
+
+static void write_config(const struct config *c)
+{
+    out.used = 0;
+    fmt_write(append, &out, "[plinth]\nslice = %lluns\npoweroff = %s\n",
+              (unsigned long long)c->slice_ns, c->poweroff ? "when-idle" : "never");
+    for (uint32_t i = 0; i < c->vm_count; i++) {
+        const struct config_vm *vm = &c->vms[i];
+        fmt_write(append, &out, "[vm %s]\nmemory = %llu\nautostart = %s\n", vm->name,
+                  (unsigned long long)vm->memory, vm->autostart ? "on" : "off");
+        write_text("kernel", config_text(c, vm->kernel));
+        write_text("initrd", config_text(c, vm->initrd));
+        write_text("cmdline", config_text(c, vm->cmdline));
+    }
+}
+
+static void check_same_text(struct config_text a, struct config_text b)
+{
+    CHECK(strcmp(config_text(&first, a), config_text(&second, b)) == 0);
+}
+
+/* Quotes and escapes may make a line too long: those texts are left out. */
+static bool lines_fit(void)
+{
+    for (size_t at = 0; at < out.used;) {
+        const char *end = memchr(out.text + at, '\n', out.used - at);
+        if ((size_t)(end - (out.text + at)) > CONFIG_LINE_MAX)
+            return false;
+        at = (size_t)(end - out.text) + 1;
+    }
+    return true;
+}
+
+static void check_round_trip(void)
+{
+    write_config(&first);
+    if (!lines_fit())
+        return;
+    config_parse(out.text, out.used, &second, &errors);
+    CHECK(errors.count == 0);
+    CHECK(second.slice_ns == first.slice_ns && second.poweroff == first.poweroff);
+    CHECK(second.vm_count == first.vm_count);
+    for (uint32_t i = 0; i < first.vm_count; i++) {
+        const struct config_vm *a = &first.vms[i], *b = &second.vms[i];
+        CHECK(strcmp(a->name, b->name) == 0 && a->valid && b->valid);
+        CHECK(a->memory == b->memory && a->autostart == b->autostart);
+        check_same_text(a->kernel, b->kernel);
+        check_same_text(a->initrd, b->initrd);
+        check_same_text(a->cmdline, b->cmdline);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    config_parse((const char *)data, size, &first, &errors);
+    check_errors(data, size);
+    check_config(&first);
+    if (errors.count == 0)
+        check_round_trip();
+    return 0;
+}
