@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Fetches what guests need from Debian, by the ordinary package client, into build/assets.
+
+Packages are downloaded and unpacked there, never installed. Everything is made in a temporary
+folder and moved into place whole, so an interrupted run leaves nothing half-made.
+"""
+import glob
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from plinthlib.base import BUILD, Failure, need_packages, run_quietly, say
+
+ASSETS = os.path.join(BUILD, "assets")
+BUSYBOX = "/bin/busybox"
+INIT = """\
+#!/bin/busybox sh
+# First process of the Debian guest: shows that the kernel came up, then offers a shell.
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+echo "init: up"
+uname -a
+case " $(cat /proc/cmdline) " in
+*" poweroff "*) poweroff -f ;;
+esac
+exec setsid sh -c 'exec sh </dev/console >/dev/console 2>&1'
+"""
+
+
+def _apt(command, what):
+    if shutil.which(command[0]) is None:
+        raise Failure(f"{what}: {command[0]} is not here; this needs Debian's package client")
+    return run_quietly(command, what).decode(errors="replace")
+
+
+def _real_package(meta):
+    """linux-image-cloud-amd64 depends on the package of the version of the day."""
+    for attempt in range(2):
+        text = _apt(["apt-cache", "depends", "--important", meta], "assets") if attempt else \
+            subprocess.run(["apt-cache", "depends", "--important", meta], check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()
+        found = re.search(r"Depends: (linux-image-[0-9]\S*)", text)
+        if found:
+            return found.group(1)
+        if attempt == 0:
+            if os.geteuid() != 0:
+                raise Failure(f"assets: apt knows no {meta}; type: sudo apt-get update")
+            say("assets: apt-get update")
+            _apt(["apt-get", "update"], "assets")
+    raise Failure(f"assets: {meta} names no kernel package")
+
+
+def _download(package, folder):
+    os.chmod(folder, 0o755)
+    done = subprocess.run(["apt-get", "download", "-q", package], cwd=folder, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0 and os.geteuid() == 0:
+        # The list may name a version that the mirror has replaced.
+        run_quietly(["apt-get", "update"], "assets")
+        run_quietly(["apt-get", "download", "-q", package], "assets", cwd=folder)
+    elif done.returncode != 0:
+        raise Failure(f"assets: apt-get download {package} failed:\n"
+                      + done.stdout.decode(errors="replace").strip())
+    found = glob.glob(os.path.join(folder, "*.deb"))
+    if not found:
+        raise Failure(f"assets: apt-get download {package} left no file")
+    return found[0]
+
+
+def make_kernel(target):
+    """build/assets/NAME/vmlinuz from Debian's package linux-image-..."""
+    name = os.path.basename(os.path.dirname(target))
+    meta = KERNELS[name]
+    package = _real_package(meta)
+    say(f"assets: downloading {package} (Debian's own kernel, some tens of MB)")
+    with tempfile.TemporaryDirectory(dir=ASSETS, prefix=".get.") as work:
+        package_file = _download(package, work)
+        tree = os.path.join(work, "tree")
+        run_quietly(["dpkg-deb", "-x", package_file, tree], "assets")
+        found = glob.glob(os.path.join(tree, "boot", "vmlinuz-*"))
+        if not found:
+            raise Failure(f"assets: {package} has no boot/vmlinuz-*")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(found[0], target + ".new")
+        os.replace(target + ".new", target)
+        say(f"assets: {os.path.relpath(target)} is {os.path.basename(found[0])}")
+
+
+def _cpio_entry(number, name, mode, data=b"", device=(0, 0)):
+    """One member of a "newc" archive: a header of hexadecimal fields, name and data padded."""
+    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
+    return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+
+def make_initrd(target):
+    """build/assets/initrd.cpio.gz: busybox and the INIT script; the same bytes every time."""
+    if not os.path.exists(BUSYBOX):
+        need_packages("emulate")
+    with open(BUSYBOX, "rb") as f:
+        busybox = f.read()
+    say("assets: making an initrd from busybox")
+    entries = [(f, 0o040755, b"", (0, 0)) for f in ("bin", "dev", "proc", "sys", "tmp")]
+    entries += [("bin/busybox", 0o100755, busybox, (0, 0)),
+                ("init", 0o100755, INIT.encode(), (0, 0)),
+                ("dev/console", 0o020600, b"", (5, 1)),
+                ("TRAILER!!!", 0, b"", (0, 0))]
+    archive = b"".join(_cpio_entry(i, *e) for i, e in enumerate(entries, 1))
+    with open(target + ".new", "wb") as f:
+        f.write(gzip.compress(archive, 6, mtime=0))
+    os.replace(target + ".new", target)
+
+
+KERNELS = {
+    "debian-cloud": "linux-image-cloud-amd64",
+    "debian-generic": "linux-image-amd64",
+    "debian-rt": "linux-image-rt-amd64",
+}
+INITRD = os.path.join(ASSETS, "initrd.cpio.gz")
+FILES = {os.path.join(ASSETS, name, "vmlinuz"): make_kernel for name in KERNELS}
+FILES[INITRD] = make_initrd
+
+
+def fetch(paths):
+    """Makes those of the given files of build/assets that are not there."""
+    os.makedirs(ASSETS, exist_ok=True)
+    for path in paths:
+        if os.path.exists(path):
+            continue
+        try:
+            FILES[path](path)
+        except OSError as error:
+            raise Failure(f"assets: {error.filename}: {error.strerror}") from None
+
+
+def fetch_named(names):
+    """The assets of the given names, each a kernel with the initrd."""
+    for name in names:
+        if name not in KERNELS:
+            raise Failure(f"no asset is called '{name}'; there are: " + ", ".join(KERNELS))
+    wanted = [os.path.join(ASSETS, name, "vmlinuz") for name in names] + [INITRD]
+    fetch(wanted)
+    for path in wanted:
+        print(os.path.relpath(path))
+
+
+def fetch_for(paths):
+    """What of a configuration's files is an asset and missing."""
+    missing = [p for p in paths if p in FILES and not os.path.exists(p)]
+    if missing:
+        say("the configuration names files of build/assets that are not there: "
+            + ", ".join(os.path.relpath(p) for p in missing))
+        fetch(missing)
