@@ -326,6 +326,16 @@ static void test_rsdp_prefers_acpi2(void **state)
     assert_int_equal(info.rsdp_length, 20);
     assert_false(info.rsdp_from_acpi2);
     begin();
+    tag(14, old, 20);
+    tag(14, new, 20); /* of two of a kind the first counts */
+    assert_int_equal(finish(), PL_OK);
+    assert_memory_equal(info.rsdp, old, 20);
+    begin();
+    tag(15, new, 36);
+    tag(15, huge, 36);
+    assert_int_equal(finish(), PL_OK);
+    assert_memory_equal(info.rsdp, new, 36);
+    begin();
     tag(15, huge, sizeof(huge));
     assert_int_equal(finish(), PL_OK);
     assert_int_equal(info.rsdp_length, BOOT_RSDP_MAX);
@@ -374,6 +384,23 @@ static void test_broken_blocks(void **state)
         blk.n = 16;
         put32(0, 16);
         assert_int_equal(parse_n(16), PL_INVALID);
+    }
+}
+
+/* One byte more than the block has: ASan would see it read. */
+static void test_tags_past_the_end(void **state)
+{
+    static const uint32_t types[] = {1, 2, 3, 6, 8, 12, 14, 15, 17, 21};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        begin();
+        size_t at = tag(types[i], NULL, 40);
+        put32(at - 4, 49);
+        put32(at, 24); /* the step, where it is a map */
+        memset(blk.b + at + 8, 'x', 32);
+        put32(0, (uint32_t)blk.n);
+        assert_int_equal(parse_n(blk.n), PL_INVALID);
+        assert_string_equal(why, "a tag runs past the end of the information block");
     }
 }
 
@@ -465,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_rsdp_prefers_acpi2),
         cmocka_unit_test(test_efi_pointer_and_load_base),
         cmocka_unit_test(test_broken_blocks),
+        cmocka_unit_test(test_tags_past_the_end),
         cmocka_unit_test(test_short_tags),
         cmocka_unit_test(test_entry_cut_at_the_tags_end),
         cmocka_unit_test(test_boot_option),
