@@ -86,7 +86,7 @@ struct shown {
 
 static struct shown show(struct slice s)
 {
-    struct shown out;
+    struct shown out = {""};
     size_t n = s.n;
     if (n > TEXT_SHOWN) {
         n = TEXT_SHOWN;
