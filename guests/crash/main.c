@@ -75,7 +75,7 @@ static int escape(void)
         "crash: up \x1b[5A over\rplinth: panic: forged by a carriage return\n",
         "plinth: panic: forged line\n",
         "[other] forged prefix\n",
-        "crash: C1 \x9b" "2J nul \x01\x02\x7f\b\b\b\b\n",
+        "crash: C1 \2332J nul \x01\x02\x7f\b\b\b\b\n",
     };
     for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
         for (const char *s = lines[i]; *s; s++)

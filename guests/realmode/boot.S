@@ -81,11 +81,13 @@ _start:
     movl $2, %ecx
     movb $0xc3, %al
     outb %al, %dx
-    addr32 rep insb
+    .byte 0x67                      /* address size 32 */
+    rep insb
     cmpl $0xc3c33c3c, %es:0x100
     jne failed
     cld
-    addr32 rep insb                 /* ECX is 0 */
+    .byte 0x67                      /* ECX is 0 */
+    rep insb
     cmpl $0x101, %edi
     jne failed
 
