@@ -19,11 +19,11 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
-	core/bus.c core/config.c core/cpuid.c core/msr.c core/cr.c core/event.c core/exit.c \
-	core/insn.c core/image.c core/lines.c core/stringio.c \
+	core/bus.c core/config.c core/cpuid.c core/msr.c core/cr.c core/event.c \
+	core/insn.c core/image.c core/linux_boot.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
-	drivers/hw/acpi_tables.c \
+	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c
 
 KERNEL_C := $(filter-out $(PURE),$(sort $(wildcard boot/*.c core/*.c core/lib/*.c mm/*.c \

@@ -25,10 +25,13 @@ void *memmove(void *dst, const void *src, size_t n)
 {
     unsigned char *d = dst;
     const unsigned char *s = src;
-    if ((uintptr_t)d - (uintptr_t)s >= n)
-        return memcpy(dst, src, n);
-    while (n--)
-        d[n] = s[n];
+    if (d < s) {
+        for (size_t i = 0; i < n; i++)
+            d[i] = s[i];
+    } else {
+        while (n--)
+            d[n] = s[n];
+    }
     return dst;
 }
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest FPU, SSE and AVX state: saved and loaded when the vCPU changes, never on an exit (the
+ * hypervisor itself is compiled with -mgeneral-regs-only). SDM: "Managing State Using the XSAVE
+ * Feature Set".
+ */
+#include "arch/x86/fpu.h"
+
+#include "arch/x86/cpuid.h"
+#include "arch/x86/cr.h"
+#include "arch/x86/exception.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/regs.h"
+#include "core/host.h"
+#include "core/lib/string.h"
+#include "core/panic.h"
+
+#define LEGACY_SIZE  512
+#define LEGACY_FCW   0
+#define LEGACY_MXCSR 24
+/* What Plinth knows how to offer. Other components (AMX, PKRU, ...) stay switched off. */
+#define KNOWN        (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+
+static uint64_t mask; /* 0: FXSAVE only */
+static uint64_t loaded_xcr0;
+static size_t area_size = LEGACY_SIZE;
+
+void fpu_init(void)
+{
+    write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
+    write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    if (!(cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE))
+        return;
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    mask = cpuid(0xd, 0).eax & KNOWN;
+    if ((mask & XCR0_AVX512) != XCR0_AVX512 || !(mask & XCR0_AVX))
+        mask &= ~XCR0_AVX512;
+    xsetbv(0, mask);
+    loaded_xcr0 = mask;
+    area_size = cpuid(0xd, 0).ebx;
+}
+
+size_t host_fpu_size(void)
+{
+    return area_size;
+}
+
+uint64_t host_fpu_mask(void)
+{
+    return mask;
+}
+
+void host_fpu_reset(void *area)
+{
+    unsigned char *a = area;
+    memset(a, 0, area_size);
+    a[LEGACY_FCW] = 0x40; /* FCW after reset is 0040h */
+    a[LEGACY_MXCSR] = 0x80;
+    a[LEGACY_MXCSR + 1] = 0x1f;
+}
+
+/* Saving and loading need every component switched on, whatever XCR0 the guest chose. */
+static void set_xcr0(uint64_t v)
+{
+    if (loaded_xcr0 == v)
+        return;
+    xsetbv(0, v);
+    loaded_xcr0 = v;
+}
+
+void host_fpu_set_xcr0(uint64_t xcr0)
+{
+    set_xcr0(xcr0);
+}
+
+void host_fpu_save(void *area)
+{
+    if (!mask) {
+        fxsave(area);
+        return;
+    }
+    set_xcr0(mask);
+    xsave(area, mask);
+}
+
+void host_fpu_load(const void *area, uint64_t xcr0)
+{
+    if (!mask) {
+        fxrstor(area);
+        return;
+    }
+    set_xcr0(mask);
+    /* The area was written by XSAVE or host_fpu_reset(): a fault here is our own bug. */
+    if (!xrstor_safe(area, mask))
+        panic("XRSTOR refused a saved FPU area");
+    set_xcr0(xcr0);
+}

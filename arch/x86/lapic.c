@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The physical local APIC. SDM: "Advanced Programmable Interrupt Controller (APIC)". Guests never
+ * reach it: their accesses are emulated or virtualised.
+ */
+#include "arch/x86/lapic.h"
+
+#include "arch/x86/cpuid.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/tsc.h"
+
+#define REG_ID            0x020
+#define REG_TPR           0x080
+#define REG_EOI           0x0b0
+#define REG_SPURIOUS      0x0f0
+#define REG_LVT_TIMER     0x320
+#define REG_LVT_LINT0     0x350
+#define REG_LVT_LINT1     0x360
+#define REG_LVT_ERROR     0x370
+#define REG_TIMER_INITIAL 0x380
+#define REG_TIMER_CURRENT 0x390
+#define REG_TIMER_DIVIDE  0x3e0
+
+#define LVT_MASKED        BIT(16)
+#define LVT_NMI           (4u << 8)
+#define TIMER_DEADLINE    (2u << 17)
+#define SPURIOUS_ENABLE   BIT(8)
+#define DIVIDE_BY_1       0xb
+#define MEASURE_NS        1000000
+
+static volatile char *registers;
+static bool present, x2apic, has_deadline;
+static uint64_t ticks_per_tsc_32; /* timer ticks per TSC tick, 32.32 fixed point */
+
+static uint32_t lapic_read(uint32_t reg)
+{
+    return x2apic ? (uint32_t)rdmsr(MSR_IA32_X2APIC_BASE + reg / 16) : mmio_read32(registers + reg);
+}
+
+static void lapic_write(uint32_t reg, uint32_t v)
+{
+    if (x2apic)
+        wrmsr(MSR_IA32_X2APIC_BASE + reg / 16, v);
+    else
+        mmio_write32(registers + reg, v);
+}
+
+hpa_t lapic_address(void)
+{
+    if (!(cpuid(1, 0).edx & CPUID_1_EDX_APIC))
+        return HPA(0);
+    uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+    return HPA(base & APIC_BASE_ENABLE ? base & BITS(51, 12) : 0);
+}
+
+static void measure_timer(void)
+{
+    lapic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
+    lapic_write(REG_LVT_TIMER, (uint32_t)LVT_MASKED | LAPIC_VECTOR_TIMER);
+    uint64_t begin = rdtsc(), wait = tsc_from_ns(MEASURE_NS), now;
+    lapic_write(REG_TIMER_INITIAL, 0xffffffff);
+    do
+        now = rdtsc();
+    while (now - begin < wait);
+    uint64_t passed = 0xffffffff - lapic_read(REG_TIMER_CURRENT);
+    lapic_write(REG_TIMER_INITIAL, 0);
+    ticks_per_tsc_32 = (passed << 32) / (now - begin);
+}
+
+void lapic_init(void *mapped)
+{
+    uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+    registers = mapped;
+    x2apic = base & APIC_BASE_X2APIC;
+    present = true;
+    lapic_write(REG_TPR, 0);
+    lapic_write(REG_LVT_LINT0, (uint32_t)LVT_MASKED); /* the 8259s are masked and not used */
+    lapic_write(REG_LVT_LINT1, LVT_NMI);
+    lapic_write(REG_LVT_ERROR, (uint32_t)LVT_MASKED | LAPIC_VECTOR_ERROR);
+    lapic_write(REG_SPURIOUS, (uint32_t)SPURIOUS_ENABLE | LAPIC_VECTOR_SPURIOUS);
+    has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;
+    if (has_deadline)
+        lapic_write(REG_LVT_TIMER, TIMER_DEADLINE | LAPIC_VECTOR_TIMER);
+    else {
+        measure_timer();
+        lapic_write(REG_LVT_TIMER, LAPIC_VECTOR_TIMER);
+    }
+}
+
+bool lapic_present(void)
+{
+    return present;
+}
+
+uint32_t lapic_id(void)
+{
+    if (!present)
+        return 0;
+    return x2apic ? lapic_read(REG_ID) : lapic_read(REG_ID) >> 24;
+}
+
+void lapic_eoi(void)
+{
+    lapic_write(REG_EOI, 0);
+}
+
+void lapic_timer_arm(uint64_t tsc_deadline)
+{
+    if (!present)
+        return;
+    bool off = tsc_deadline == 0 || tsc_deadline == UINT64_MAX;
+    if (has_deadline) {
+        wrmsr(MSR_IA32_TSC_DEADLINE, off ? 0 : tsc_deadline);
+        return;
+    }
+    uint64_t now = rdtsc(), ticks = 0;
+    if (!off) {
+        uint64_t wait = tsc_deadline > now ? tsc_deadline - now : 0;
+        ticks = (uint64_t)((unsigned __int128)wait * ticks_per_tsc_32 >> 32) + 1;
+        if (ticks > 0xffffffff)
+            ticks = 0xffffffff;
+    }
+    lapic_write(REG_TIMER_INITIAL, (uint32_t)ticks);
+}

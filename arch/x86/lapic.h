@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The physical local APIC: switched on, its timer as a one-shot, end of interrupt. xAPIC or x2APIC,
+ * whichever the firmware left on.
+ */
+#ifndef ARCH_X86_LAPIC_H
+#define ARCH_X86_LAPIC_H
+
+#include "core/lib/bits.h"
+#include "mm/types.h"
+
+/* Where interrupts arrive. */
+#define LAPIC_VECTOR_TIMER    0xf0
+#define LAPIC_VECTOR_ERROR    0xf1
+#define LAPIC_VECTOR_SPURIOUS 0xff
+
+/* The registers' physical address, or 0 when the CPU has no APIC or it is switched off for good. */
+hpa_t lapic_address(void);
+/* Switches the APIC on; mapped is its register page, mapped uncached (unused in x2APIC mode).
+ * Measures the timer against the TSC, which must be known. */
+void lapic_init(void *mapped);
+bool lapic_present(void);
+uint32_t lapic_id(void);
+void lapic_eoi(void);
+/* One interrupt LAPIC_VECTOR_TIMER when the TSC reaches deadline (at once when it has passed);
+ * 0 or UINT64_MAX disarms. May come early when the deadline is very far: check and arm again. */
+void lapic_timer_arm(uint64_t tsc_deadline);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hardware's I/O and MSR bitmaps, derived from core's policy rows. PURE. SDM: "VM-Execution
+ * Control Fields", "I/O-Bitmap Addresses" and "MSR-Bitmap Address".
+ */
+#ifndef ARCH_X86_VMX_BITMAPS_H
+#define ARCH_X86_VMX_BITMAPS_H
+
+#include "core/msr.h"
+
+/* Fills a page (4096 bytes): an MSR exits unless its row lets the hardware do it. */
+void vmx_build_msr_bitmap(uint8_t *page, const struct msr_features *features);
+/* Fills two pages: every port exits; nothing is passed through. */
+void vmx_build_io_bitmaps(uint8_t *page_a, uint8_t *page_b);
+/* What the bitmap says: true if RDMSR (WRMSR) of that number exits. */
+bool vmx_msr_bitmap_exits(const uint8_t *page, uint32_t msr, bool write);
+
+#endif

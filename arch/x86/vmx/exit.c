@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a VMX exit to core's struct vm_exit, over exits.def, and the loop around it. Decoders read
+ * the VMCS and judge nothing: policy is core's. vmx_handle_exit() is the hot path. SDM: "VM Exits",
+ * "VM-Exit Information Fields".
+ */
+#include "arch/x86/exception.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/regs.h"
+#include "arch/x86/vmx/vmcs.h"
+#include "arch/x86/vmx/vmx.h"
+#include "core/panic.h"
+#include "core/vm.h"
+
+#define REASON_ENTRY_FAILED BIT(31)
+#define INFO_VALID          BIT(31)
+#define INFO_NMI_UNBLOCKED  BIT(12)
+#define INFO_TYPE(info)     ((info) >> 8 & 7)
+#define SHADOW              3u /* interruptibility: STI or MOV SS */
+#define BLOCKED_BY_NMI      BIT(3)
+/* A slice timer value below this is noise of the rounding. */
+#define TIMER_MIN           1
+
+typedef void vmx_decode_fn(struct vcpu *v, struct vm_exit *x);
+
+#define vmx_decode_plain NULL
+
+static void vmx_decode_qualification(struct vcpu *v, struct vm_exit *x)
+{
+    vmx_save_interrupted_event(v);
+    x->qualification = vmcs_get(EXIT_QUALIFICATION);
+}
+
+/* IRET unblocked NMIs and then faulted: it will run again, so they are blocked still. */
+static void restore_nmi_blocking(uint64_t info)
+{
+    if ((info & INFO_NMI_UNBLOCKED) && !(vmcs_get(IDT_VECTORING_INFORMATION) & INFO_VALID))
+        vmcs_set(GUEST_INTERRUPTIBILITY_STATE,
+                 vmcs_get(GUEST_INTERRUPTIBILITY_STATE) | (uint32_t)BLOCKED_BY_NMI);
+}
+
+/* A #DB exit leaves DR6, DR7 and DEBUGCTL as they were: what delivery would have done is done
+ * here. */
+static void apply_debug_exception(struct vcpu *v)
+{
+    uint64_t hit = vmcs_get(EXIT_QUALIFICATION) & (DR6_WRITABLE & ~BIT(15));
+    uint64_t dr6 = v->dr_live ? read_dr6() : v->dr6;
+    dr6 = (dr6 & ~BITS(3, 0)) | hit | DR6_RTM;
+    if (v->dr_live)
+        write_dr6(dr6);
+    v->dr6 = dr6;
+    vmcs_set(GUEST_DR7, vmcs_get(GUEST_DR7) & ~DR7_GD);
+}
+
+static void vmx_decode_exception(struct vcpu *v, struct vm_exit *x)
+{
+    uint32_t info = vmcs_get(EXIT_INTERRUPTION_INFORMATION);
+    if (INFO_TYPE(info) == EVENT_NMI) {
+        /* NMIs stay blocked until an IRET: take this one through the IDT. */
+        __asm__ volatile("int $2");
+        x->kind = EXIT_NMI;
+        vmx_save_interrupted_event(v);
+        return;
+    }
+    if (!event_from_vmx(info, vmcs_get(EXIT_INTERRUPTION_ERROR_CODE),
+                        vmcs_get(EXIT_INSTRUCTION_LENGTH), &x->exception)) {
+        x->kind = EXIT_UNKNOWN;
+        return;
+    }
+    restore_nmi_blocking(info);
+    vmx_save_interrupted_event(v);
+    if (x->exception.vector == VECTOR_MC)
+        x->kind = EXIT_MACHINE_CHECK;
+    else if (x->exception.vector == VECTOR_DB)
+        apply_debug_exception(v);
+}
+
+static void vmx_decode_interrupt(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    x->interrupt.vector = (uint8_t)vmcs_get(EXIT_INTERRUPTION_INFORMATION);
+    interrupt_deliver(x->interrupt.vector);
+}
+
+static void vmx_decode_window(struct vcpu *v, struct vm_exit *x)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    (void)x;
+    xv->proc_controls &= ~(VMX_CTL(INTERRUPT_WINDOW_EXITING) | VMX_CTL(NMI_WINDOW_EXITING));
+    vmcs_set(PROC_BASED_CONTROLS, xv->proc_controls);
+}
+
+static void vmx_decode_cr(struct vcpu *v, struct vm_exit *x)
+{
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    static const uint8_t access[] = {CR_WRITE, CR_READ, CR_CLTS, CR_LMSW};
+    (void)v;
+    x->cr.cr = q & 0xf;
+    x->cr.access = access[q >> 4 & 3];
+    x->cr.gpr = q >> 8 & 0xf;
+    x->cr.lmsw = (uint16_t)(q >> 16);
+}
+
+static void vmx_decode_dr(struct vcpu *v, struct vm_exit *x)
+{
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    (void)v;
+    x->dr.dr = q & 7;
+    x->dr.read = q & BIT(4);
+    x->dr.gpr = q >> 8 & 0xf;
+}
+
+static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
+{
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    (void)v;
+    x->io.size = (uint8_t)((q & 7) + 1);
+    x->io.in = q & BIT(3);
+    x->io.string = q & BIT(4);
+    x->io.rep = q & BIT(5);
+    x->io.port = (uint16_t)(q >> 16);
+    if (!x->io.string)
+        return;
+    /* Address size and segment: as "VM-Exit Instruction-Information Field for INS and OUTS". */
+    uint32_t info = vmcs_get(EXIT_INSTRUCTION_INFORMATION);
+    x->io.address_size = (uint8_t)(2u << (info >> 7 & 3));
+    x->io.segment = x->io.in ? SEG_ES : info >> 15 & 7;
+}
+
+static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
+{
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    restore_nmi_blocking(q);
+    vmx_save_interrupted_event(v);
+    x->memory.gpa = GPA(vmcs_get(GUEST_PHYSICAL_ADDRESS));
+    x->memory.read = q & BIT(0);
+    x->memory.write = q & BIT(1);
+    x->memory.fetch = q & BIT(2);
+    x->memory.table = (q & BITS(8, 7)) == BIT(7);
+}
+
+#define ROW_INSN  1
+#define ROW_NEVER 2
+
+static const struct exit_row {
+    vmx_decode_fn *decode;
+    uint8_t kind, flags;
+    const char *name, *why;
+} rows[] = {
+#define INSN(n, name_, fn, kind_)  [n] = {fn, kind_, ROW_INSN, #name_, NULL},
+#define EXIT(n, name_, fn, kind_)  [n] = {fn, kind_, 0, #name_, NULL},
+#define NEVER(n, name_, why_)      [n] = {vmx_decode_qualification, EXIT_UNKNOWN, ROW_NEVER, #name_, why_},
+#include "arch/x86/vmx/exits.def"
+#undef INSN
+#undef EXIT
+#undef NEVER
+};
+
+const char *vmx_reason_name(unsigned reason)
+{
+    return reason < ARRAY_LEN(rows) ? rows[reason].name : "not in the manual";
+}
+
+/* Sets the preemption timer to what is left of the slice. The timer stands still in root mode, so
+ * a guest that exits much would get more than its slice: from look_at on, an exit comes here and
+ * sets it again; the times between shrink with what is left. */
+static void arm_timer(struct vcpu *v, uint64_t now)
+{
+    uint64_t left = v->slice_end > now ? v->slice_end - now : 0;
+    uint64_t value = (left >> vmx_caps.timer_shift) + TIMER_MIN;
+    vmcs_set(PREEMPTION_TIMER_VALUE, (uint32_t)min_u64(value, UINT32_MAX));
+    v->look_at = now + max_u64(left / 4, 1);
+}
+
+/* What has to happen before an entry when something was asked for. False: leave the guest. */
+static bool look(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    uint64_t now = rdtsc();
+    uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+    if ((requests & REQUEST_EVENT) && !vmx_inject_events(v)) {
+        xv->outcome = (uint8_t)vm_stop(v->vm, STOP_TRIPLE_FAULT,
+                                       "an exception while delivering a double fault");
+        return false;
+    }
+    if (requests & REQUEST_STOP) {
+        xv->outcome = OUTCOME_STOP;
+        return false;
+    }
+    if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
+        xv->outcome = OUTCOME_RETRY;
+        return false;
+    }
+    if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
+        arm_timer(v, now);
+    else
+        v->look_at = v->slice_end;
+    return true;
+}
+
+/* An exit whose number has no row, or an entry that failed. */
+static COLD bool odd_exit(struct vcpu *v, uint32_t reason)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    uint16_t basic = (uint16_t)reason;
+    struct vm_exit x = {.kind = EXIT_UNKNOWN, .reason = basic};
+    if ((reason & REASON_ENTRY_FAILED) && basic < ARRAY_LEN(rows))
+        x.kind = rows[basic].kind;
+    x.qualification = vmcs_get(EXIT_QUALIFICATION);
+    xv->outcome = (uint8_t)exit_dispatch(v, &x);
+    return false;
+}
+
+__attribute__((hot)) bool vmx_handle_exit(struct vcpu *v)
+{
+    uint32_t reason = vmcs_get(EXIT_REASON);
+    struct vm_exit x;
+    if (unlikely(reason >= ARRAY_LEN(rows)))
+        return odd_exit(v, reason);
+    const struct exit_row *row = &rows[reason];
+    x.kind = row->kind;
+    x.reason = (uint16_t)reason;
+    x.length = 0;
+    x.slow_step = false;
+    if (row->flags & ROW_INSN) {
+        x.length = (uint8_t)vmcs_get(EXIT_INSTRUCTION_LENGTH);
+        v->rip = vmcs_get(GUEST_RIP);
+        v->rflags = vmcs_get(GUEST_RFLAGS);
+        x.slow_step = (v->rflags & RFLAGS_TF) || (vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW);
+    }
+    if (row->decode)
+        row->decode(v, &x);
+    enum outcome outcome = exit_dispatch(v, &x);
+    if (outcome == OUTCOME_ADVANCE) {
+        vmcs_set(GUEST_RIP, v->rip);
+    } else if (unlikely(outcome >= OUTCOME_BLOCK)) {
+        if (outcome == OUTCOME_BLOCK)
+            vmcs_set(GUEST_RIP, v->rip);
+        vmx_of(v)->outcome = (uint8_t)outcome;
+        return false;
+    }
+    if (unlikely(v->requests | (rdtsc() >= v->look_at)))
+        return look(v);
+    return true;
+}
+
+enum outcome vmx_run(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    if (!look(v))
+        return (enum outcome)xv->outcome;
+    if (!vmx_enter(v, xv->launched)) {
+        uint32_t error = vmcs_get(INSTRUCTION_ERROR);
+        return vm_stop(v->vm, STOP_ENTRY_FAILED, "VM entry refused: error %u, %s", error,
+                       vmx_instruction_error(error));
+    }
+    xv->launched = true;
+    return (enum outcome)xv->outcome;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the VMX backend: what its files share. Nothing outside arch/x86/vmx includes this, except
+ * boot/main.c for vmx_init() and the table it returns.
+ */
+#ifndef ARCH_X86_VMX_VMX_H
+#define ARCH_X86_VMX_VMX_H
+
+#include "arch/x86/vmx/caps.h"
+#include "core/backend.h"
+#include "core/vcpu.h"
+#include "mm/types.h"
+
+#define VMX_MSR_SWITCHED 8 /* room for MSR_SWITCHED rows of core/msr.def */
+
+struct vmx_vcpu {
+    hpa_t vmcs;
+    bool launched;         /* VMLAUNCH once, VMRESUME from then on */
+    bool leaving;          /* outcome is for vmx_run()'s caller */
+    uint8_t outcome;       /* enum outcome */
+    uint16_t vpid;         /* 0: none */
+    uint32_t proc_controls; /* as written to PROC_BASED_CONTROLS */
+    void *vmcs_page;
+    void *virtual_apic;    /* page of the TPR shadow; NULL where the CPU has none */
+    uint64_t msr[VMX_MSR_SWITCHED];
+};
+
+/* One VM's part. */
+struct vmx_vm {
+    uint64_t eptp;
+};
+
+extern struct vmx_raw vmx_raw;
+extern struct vmx_caps vmx_caps;
+extern hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap;
+
+static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
+{
+    return v->arch;
+}
+
+/* Reads the capability MSRs, negotiates, and switches VMX on. NULL when something required is
+ * missing; vmx_caps_for_each(&vmx_raw, ...) says what. */
+const struct backend *vmx_init(void);
+void vmx_off(void);
+
+/* vmcs_init.c: the parts of a VMCS that never change, and a vCPU's start state. */
+void vmx_vmcs_init(struct vcpu *v);
+void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start);
+
+/* state.c: registers of the current VMCS. */
+uint64_t vmx_get_reg(struct vcpu *v, enum vreg reg);
+void vmx_set_reg(struct vcpu *v, enum vreg reg, uint64_t value);
+void vmx_get_segment(struct vcpu *v, enum seg_name seg, struct segment *out);
+void vmx_set_segment(enum seg_name seg, const struct segment *s);
+uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr);
+void vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
+bool vmx_load_pdptes(struct vcpu *v);
+void vmx_flush_tlb(struct vcpu *v);
+void vmx_intercept_dr(struct vcpu *v, bool on);
+struct msr_features;
+void vmx_find_switched_msrs(const struct msr_features *features);
+void vmx_load(struct vcpu *v);
+void vmx_save(struct vcpu *v);
+
+/* ept.c */
+uint64_t vmx_eptp(hpa_t root);
+void vmx_flush_vm(const struct vmx_vm *vm);
+
+/* event.c: what to inject at the next entry; what an exit interrupted. */
+bool vmx_inject_events(struct vcpu *v);
+void vmx_save_interrupted_event(struct vcpu *v);
+void vmx_finish_step(struct vcpu *v);
+bool vmx_interrupts_enabled(struct vcpu *v);
+
+/* exit.c */
+enum outcome vmx_run(struct vcpu *v);
+/* Called by enter.S at every exit; true: resume the guest. */
+bool vmx_handle_exit(struct vcpu *v);
+const char *vmx_reason_name(unsigned reason);
+
+/* enter.S: enters the guest and comes back when vmx_handle_exit() says false. Returns true, or
+ * false when the CPU refused the VM-instruction itself (INSTRUCTION_ERROR says why). */
+bool vmx_enter(struct vcpu *v, bool launched);
+extern const char vmx_exit_entry[];
+
+/* vmcs_dump.c */
+void vmx_dump(struct vcpu *v, fmt_sink_fn *sink, void *ctx);
+const char *vmx_instruction_error(unsigned number);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The boot order, on one page: boot_main() on the boot page tables, then boot_rest() in the
+ * hypervisor's own address space and on its own stack. This file picks the backend.
+ */
+#include "arch/x86/exception.h"
+#include "arch/x86/fpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/cr.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/tsc.h"
+#include "arch/x86/vmx/vmx.h"
+#include "boot/multiboot2.h"
+#include "boot/platform.h"
+#include "core/backend.h"
+#include "core/commands.h"
+#include "core/config.h"
+#include "core/console.h"
+#include "core/guest_cpu.h"
+#include "core/host.h"
+#include "core/lib/string.h"
+#include "core/log.h"
+#include "core/modules.h"
+#include "core/panic.h"
+#include "core/pools.h"
+#include "core/power.h"
+#include "core/sched.h"
+#include "core/version.h"
+#include "core/vm.h"
+#include "mm/memmap.h"
+#include "mm/pool.h"
+#include "mm/space.h"
+
+#define STACK_PAGES  8
+#define LOW_RESERVED MIB(1)
+#define MIN_MEMORY   MIB(16)
+/* The boot page tables reach this far; GRUB puts its information and the modules below. */
+#define BOOT_MAPPED  GIB(4)
+
+extern const char image_boot_start[], image_text_start[], image_text_end[], image_rodata_start[],
+    image_rodata_end[], image_data_start[], image_data_end[], image_symbols_start[], image_end[];
+
+NORETURN void boot_main(uint32_t magic, uint64_t information);
+
+static struct boot_info info;
+static struct memmap map;
+static struct config config;
+static struct config_errors errors;
+
+/* What cannot be survived this early: the message, and nothing else ever. */
+static NORETURN void stop(const char *why)
+{
+    log_error("stopped: %s", why);
+    for (;;) {
+        host_console_poll();
+        cli();
+        if (host_console_room() == SIZE_MAX)
+            hlt();
+    }
+}
+
+static void read_boot_info(uint32_t magic, uint64_t information)
+{
+    const char *why = "";
+    uint64_t room = information < BOOT_MAPPED ? BOOT_MAPPED - information : 0;
+    enum pl_status s = mb2_parse(magic, (const void *)information, room, &info, &why);
+    platform_console_early(info.cmdline);
+    if (info.framebuffer.present && info.framebuffer.addr < BOOT_MAPPED)
+        platform_console_screen(&info.framebuffer, (void *)info.framebuffer.addr);
+    log_info("Plinth %s, a microhypervisor", PLINTH_VERSION);
+    if (s != PL_OK)
+        stop(why);
+    log_info("loaded by %s%s, command line '%s'", info.loader[0] ? info.loader : "(unknown)",
+             info.efi_system_table ? " (UEFI)" : "", info.cmdline);
+}
+
+static void make_memory_map(void)
+{
+    static struct memmap_entry entries[BOOT_MEMORY_RANGES];
+    static struct extent reserved[BOOT_MODULES + 2];
+    unsigned n = 0;
+    for (unsigned i = 0; i < info.memory_count; i++)
+        entries[i] = (struct memmap_entry){info.memory[i].base, info.memory[i].length,
+                                           info.memory[i].type};
+    reserved[n++] = (struct extent){HPA(0), LOW_RESERVED};
+    reserved[n++] = (struct extent){HPA((uint64_t)image_boot_start),
+                                    (uint64_t)image_end - IMAGE_BASE - (uint64_t)image_boot_start};
+    for (unsigned i = 0; i < info.module_count; i++)
+        reserved[n++] = (struct extent){HPA(info.modules[i].start),
+                                        info.modules[i].end - info.modules[i].start};
+    memmap_build(&map, entries, info.memory_count, reserved, n);
+    log_info("memory: %lu MiB usable in %u ranges%s", map.total >> 20, map.count,
+             info.memory_from_efi ? " (EFI memory map)" : "");
+    if (map.total < MIN_MEMORY)
+        stop("too little memory: Plinth needs 16 MiB");
+    if (pool_init(&map) != PL_OK)
+        stop("no room for the hypervisor pool below 4 GiB");
+}
+
+/* From here on: our own tables, W^X, with the protections that this CPU has. */
+static void enter_own_space(void)
+{
+    const struct image_part parts[] = {
+        {(uint64_t)image_text_start, (uint64_t)image_text_end, RADIX_RX},
+        {(uint64_t)image_rodata_start, (uint64_t)image_rodata_end, RADIX_READ},
+        {(uint64_t)image_data_start, (uint64_t)image_data_end, RADIX_RW},
+        {(uint64_t)image_symbols_start, (uint64_t)image_end, RADIX_READ},
+    };
+    if (space_init(parts, ARRAY_LEN(parts)) != PL_OK)
+        stop("no memory for the hypervisor's page tables");
+    if (cpuid(1, 0).edx & CPUID_1_EDX_PAT)
+        wrmsr(MSR_IA32_PAT, RADIX_HOST_PAT);
+    uint64_t cr4 = read_cr4() | CR4_PGE | CR4_MCE;
+    if (cpuid(0, 0).eax >= 7) {
+        struct cpuid_regs r = cpuid(7, 0);
+        cr4 |= (r.ebx & CPUID_7_EBX_SMEP ? CR4_SMEP : 0) |
+               (r.ebx & CPUID_7_EBX_SMAP ? CR4_SMAP : 0) |
+               (r.ecx & CPUID_7_ECX_UMIP ? CR4_UMIP : 0);
+    }
+    write_cr4(cr4);
+    host_load_space(base_space.root);
+    pool_set_view(POOL_BASE);
+}
+
+static void make_stacks(void)
+{
+    uint64_t ist[IST_COUNT], top = space_map_stack(STACK_PAGES);
+    for (unsigned i = 0; i < IST_COUNT; i++) {
+        ist[i] = space_map_stack(2);
+        if (!ist[i] || !top)
+            stop("no memory for stacks");
+    }
+    cpu_set_stacks(&boot_cpu, top, ist);
+}
+
+static void print_caps_row(void *ctx, const struct vmx_caps_row *row)
+{
+    const struct {
+        fmt_sink_fn *sink;
+        void *ctx;
+    } *to = ctx;
+    const char *need = row->need == NEED_REQUIRED ? "need" : "want";
+    fmt_write(to->sink, to->ctx, "  %-30s %-4s  %-4s  %s\n", row->name, row->have ? "yes" : "NO",
+              need, row->why);
+}
+
+static void print_caps(fmt_sink_fn *sink, void *ctx)
+{
+    struct {
+        fmt_sink_fn *sink;
+        void *ctx;
+    } to = {sink, ctx};
+    fmt_write(sink, ctx, "  %-30s %-4s  %-4s  %s\n", "FEATURE", "HAVE", "", "WHAT FOR");
+    vmx_caps_for_each(&vmx_raw, print_caps_row, &to);
+}
+
+static void print_missing(void *ctx, const struct vmx_caps_row *row)
+{
+    const char **advice = ctx;
+    if (row->have || row->need != NEED_REQUIRED)
+        return;
+    if (!*advice)
+        *advice = row->advice;
+}
+
+static void choose_backend(void)
+{
+    backend = vmx_init();
+    command_set_caps(print_caps);
+    if (backend) {
+        log_info("%s: ready%s", backend->name,
+                 backend->has_slice_timer ? "" : " (no preemption timer: slices by the host's)");
+        guest_cpu_init();
+        return;
+    }
+    const char *advice = NULL;
+    log_error("this machine cannot run VMs; have/want/need:");
+    print_caps(log_sink, NULL);
+    vmx_caps_for_each(&vmx_raw, print_missing, (void *)&advice);
+    if (advice)
+        log_error("what to do: %s", advice);
+    log_info("the console works all the same: try help");
+}
+
+static void add_modules(void)
+{
+    for (unsigned i = 0; i < info.module_count; i++) {
+        const struct boot_module *m = &info.modules[i];
+        const void *data = space_map_module(HPA(m->start), m->end - m->start);
+        if (!data || !modules_add(m->name, data, m->end - m->start))
+            log_error("module %s: no room for it", m->name);
+    }
+    if (info.modules_dropped)
+        log_error("%u boot modules beyond the first %u are ignored", info.modules_dropped,
+                  BOOT_MODULES);
+}
+
+static void read_config(void)
+{
+    const struct module *m = modules_find("config");
+    if (!m) {
+        log_error("no boot module named 'config': there are no VMs to start");
+        config_parse("", 0, &config, &errors);
+        return;
+    }
+    config_parse((const char *)m->data, m->len, &config, &errors);
+    for (unsigned i = 0; i < errors.count; i++)
+        log_error("config:%u: %s", errors.list[i].line, errors.list[i].text);
+    if (errors.more)
+        log_error("config: %u more errors", errors.more);
+}
+
+static void define_vms(void)
+{
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct config_vm *c = &config.vms[i];
+        if (!c->valid) {
+            log_error("vm %s: not defined: its section of the configuration has errors", c->name);
+            power_count_failure();
+        } else if (backend && !vm_define(&config, c)) {
+            log_error("vm %s: not defined: no memory", c->name);
+            power_count_failure();
+        }
+    }
+    pools_mark();
+    for (unsigned i = 0, at = 0; i < config.vm_count && backend; i++) {
+        if (!config.vms[i].valid)
+            continue;
+        struct vm *vm = vm_at(at++);
+        if (vm && config.vms[i].autostart)
+            vm_start(vm);
+    }
+}
+
+static bool stop_when_idle(void)
+{
+    char option[16];
+    if (boot_option(info.cmdline, "poweroff", option, sizeof(option)))
+        return str_eq(option, "when-idle");
+    return config.poweroff == CONFIG_POWEROFF_WHEN_IDLE;
+}
+
+static NORETURN void boot_rest(void)
+{
+    platform_console_screen(&info.framebuffer, NULL); /* the screen again, at its own address */
+    platform_acpi(&info);                             /* tables: timers, IOAPICs, power */
+    tsc_init(platform_pm_timer_port());               /* how fast time passes */
+    log_info("TSC: %lu kHz (%s)", tsc_khz(), tsc_source());
+    platform_interrupts();                            /* local APIC, IOAPICs, the UART's line */
+    fpu_init();                                       /* guests' FPU state can be switched */
+    choose_backend();                                 /* VMX on, or say what is missing */
+    add_modules();                                    /* kernels, initrds, the configuration */
+    read_config();
+    sched_init(config.slice_ns);
+    console_init();                                   /* from now on the operator may type */
+    define_vms();                                     /* and start those with autostart */
+    if (errors.count && config.vm_count == 0)
+        power_count_failure();
+    sched_run(stop_when_idle());
+}
+
+void boot_main(uint32_t magic, uint64_t information)
+{
+    exception_init();
+    cpu_init(&boot_cpu, 0);                           /* GDT, TSS, IDT: faults are reported */
+    read_boot_info(magic, information);               /* consoles, then what GRUB said */
+    make_memory_map();                                /* the two pools */
+    enter_own_space();                                /* W^X; the boot page tables are gone */
+    make_stacks();                                    /* with guard pages below each */
+    __asm__ volatile("mov %0, %%rsp\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "call *%1"
+                     :
+                     : "r"(boot_cpu.stack_top), "r"(boot_rest)
+                     : "memory");
+    __builtin_unreachable();
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine around the CPUs. Consoles come up one by one, each with what it needs: port E9h and
+ * the UART at once, the screen when its memory is mapped. Powering off tries, in order, ACPI S5,
+ * Bochs' shutdown port, and says so when nothing helps. ACPI specification: "Sleep States",
+ * "Resetting the Platform".
+ */
+#include "boot/platform.h"
+
+#include "arch/x86/exception.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/lapic.h"
+#include "core/host.h"
+#include "core/lib/string.h"
+#include "core/log.h"
+#include "core/sched.h"
+#include "drivers/hw/acpi_tables.h"
+#include "drivers/hw/framebuffer.h"
+#include "drivers/hw/ioapic.h"
+#include "drivers/hw/pic.h"
+#include "drivers/hw/uart.h"
+#include "mm/space.h"
+
+#define DEBUG_PORT      0xe9
+#define COM1            0x3f8
+#define COM2            0x2f8
+#define DEFAULT_BAUD    115200
+#define VECTOR_UART     0x40
+#define ISA_IRQ_COM1    4
+#define ISA_IRQ_COM2    3
+#define PM1_SCI_EN      BIT(0)
+#define PM1_SLP_EN      BIT(13)
+#define PM1_TYP_SHIFT   10
+#define BOCHS_SHUTDOWN  0x8900
+#define RESET_PORT      0xcf9
+#define KBC_COMMAND     0x64
+
+static bool debug_port;
+static uint16_t uart_port;
+static struct framebuffer screen;
+static bool screen_on;
+static struct acpi_info acpi;
+static bool acpi_found;
+
+/* --- consoles --- */
+
+static uint64_t parse_number(const char *s, const char **end)
+{
+    unsigned base = 10;
+    uint64_t v = 0;
+    if (s[0] == '0' && s[1] == 'x')
+        base = 16, s += 2;
+    for (;; s++) {
+        unsigned digit = *s >= '0' && *s <= '9'   ? (unsigned)(*s - '0')
+                         : *s >= 'a' && *s <= 'f' ? (unsigned)(*s - 'a') + 10
+                                                  : 99;
+        if (digit >= base)
+            break;
+        v = v * base + digit;
+    }
+    *end = s;
+    return v;
+}
+
+/* console=com1|com2|0xPORT|none[,BAUD] */
+static bool choose_uart(const char *option, uint16_t *port, uint32_t *baud)
+{
+    const char *rest = option;
+    *baud = DEFAULT_BAUD;
+    if (str_starts(option, "none"))
+        return false;
+    if (str_starts(option, "com1") || str_starts(option, "com2")) {
+        *port = option[3] == '1' ? COM1 : COM2;
+        rest = option + 4;
+    } else {
+        *port = (uint16_t)parse_number(option, &rest);
+    }
+    if (*rest == ',')
+        *baud = (uint32_t)parse_number(rest + 1, &rest);
+    return *port != 0;
+}
+
+void platform_console_early(const char *cmdline)
+{
+    char option[32] = "com1";
+    uint32_t baud;
+    boot_option(cmdline, "console", option, sizeof(option));
+    /* Bochs and QEMU answer a read of their debug port with its number. */
+    debug_port = in8(DEBUG_PORT) == DEBUG_PORT;
+    if (choose_uart(option, &uart_port, &baud) && !uart_init(uart_port, baud))
+        log_warn("console: no UART answers at port %#x", uart_port);
+}
+
+void platform_console_screen(const struct boot_framebuffer *fb, void *mapped)
+{
+    struct framebuffer_info info = {
+        .address = fb->addr,
+        .pitch = fb->pitch,
+        .width = fb->width,
+        .height = fb->height,
+        .bpp = fb->bpp,
+        .type = fb->type,
+        .red = {fb->red_pos, fb->red_size},
+        .green = {fb->green_pos, fb->green_size},
+        .blue = {fb->blue_pos, fb->blue_size},
+    };
+    uint64_t size = framebuffer_size(&info);
+    if (!fb->present || !size)
+        return;
+    if (!mapped)
+        mapped = space_map_device(HPA(fb->addr), size, RADIX_RW, RADIX_WC);
+    if (!mapped || !framebuffer_init(&screen, &info, mapped))
+        return;
+    screen_on = true;
+}
+
+/* Terminals want CR LF. */
+static void uart_text(const char *text, size_t len)
+{
+    for (size_t start = 0, i = 0; i <= len; i++) {
+        if (i < len && text[i] != '\n')
+            continue;
+        uart_write(text + start, i - start);
+        if (i < len)
+            uart_write("\r\n", 2);
+        start = i + 1;
+    }
+}
+
+void host_console_write(const char *text, size_t len)
+{
+    if (debug_port)
+        for (size_t i = 0; i < len; i++)
+            out8(DEBUG_PORT, (uint8_t)text[i]);
+    uart_text(text, len);
+    if (screen_on)
+        framebuffer_write(&screen, text, len);
+}
+
+size_t host_console_room(void)
+{
+    return uart_room();
+}
+
+void host_console_poll(void)
+{
+    uart_poll();
+}
+
+int host_console_read(void)
+{
+    return uart_read();
+}
+
+/* --- ACPI --- */
+
+static const void *map_table(void *ctx, uint64_t hpa, size_t len)
+{
+    (void)ctx;
+    return space_map_device(HPA(hpa), len, RADIX_READ, RADIX_WB);
+}
+
+/* Without a boot loader's word: the BIOS leaves the RSDP on a 16-byte boundary of the EBDA's first
+ * KiB or of E0000h-FFFFFh. */
+static bool scan_rsdp(uint64_t from, uint64_t size, uint8_t rsdp[BOOT_RSDP_MAX])
+{
+    const uint8_t *p = space_map_device(HPA(from), size, RADIX_READ, RADIX_WB);
+    if (!p)
+        return false;
+    for (uint64_t at = 0; at + BOOT_RSDP_MAX <= size; at += 16) {
+        if (memcmp(p + at, "RSD PTR ", 8) != 0)
+            continue;
+        memcpy(rsdp, p + at, BOOT_RSDP_MAX);
+        return true;
+    }
+    return false;
+}
+
+void platform_acpi(const struct boot_info *info)
+{
+    uint8_t rsdp[BOOT_RSDP_MAX];
+    size_t len = info->rsdp_length;
+    const char *from = info->rsdp_from_acpi2 ? "boot loader, ACPI 2" : "boot loader, ACPI 1";
+    memcpy(rsdp, info->rsdp, sizeof(rsdp));
+    if (!len && !info->efi_system_table && scan_rsdp(0xe0000, 0x20000, rsdp)) {
+        len = sizeof(rsdp);
+        from = "BIOS memory";
+    }
+    acpi_found = len && acpi_parse(rsdp, len, map_table, NULL, &acpi) == PL_OK;
+    for (unsigned i = 0; i < acpi.warning_count; i++)
+        log_warn("acpi: %s", acpi.warnings[i]);
+    if (!acpi_found) {
+        log_warn("acpi: no tables; power-off and interrupt routing use PC defaults");
+        return;
+    }
+    log_info("acpi: %u tables (RSDP from %s), %u CPUs, %u IOAPICs, %s, %s", acpi.table_count, from,
+             acpi.cpu_count, acpi.ioapic_count, acpi.has_s5 ? "S5" : "no S5",
+             acpi.has_reset ? "reset register" : "no reset register");
+}
+
+uint16_t platform_pm_timer_port(void)
+{
+    bool port = acpi_found && acpi.has_fadt && !acpi.hw_reduced && acpi.pm_timer.space == 1;
+    return port ? (uint16_t)acpi.pm_timer.address : 0;
+}
+
+unsigned platform_cpu_count(void)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < acpi.cpu_count; i++)
+        n += acpi.cpus[i].enabled;
+    return n ? n : 1;
+}
+
+/* --- interrupts --- */
+
+static void handle_interrupt(uint8_t vector)
+{
+    if (vector == LAPIC_VECTOR_SPURIOUS || (vector >= 0xe0 && vector < 0xf0))
+        return; /* spurious: no EOI */
+    if (vector == VECTOR_UART)
+        uart_poll();
+    else if (vector == LAPIC_VECTOR_TIMER)
+        sched_preempt();
+    lapic_eoi();
+}
+
+static void route_uart(void)
+{
+    uint8_t irq = uart_port == COM2 ? ISA_IRQ_COM2 : ISA_IRQ_COM1;
+    uint32_t gsi = irq;
+    uint16_t flags = 0;
+    for (unsigned i = 0; i < acpi.override_count; i++) {
+        if (acpi.overrides[i].source != irq)
+            continue;
+        gsi = acpi.overrides[i].gsi;
+        flags = acpi.overrides[i].flags;
+    }
+    bool active_low = (flags & 3) == 3, level = (flags >> 2 & 3) == 3;
+    if (!uart_present() || (uart_port != COM1 && uart_port != COM2))
+        return;
+    if (!ioapic_route(gsi, VECTOR_UART, lapic_id(), level, active_low))
+        log_warn("console: no IOAPIC pin for IRQ %u: the console is polled", irq);
+}
+
+void platform_interrupts(void)
+{
+    pic_disable();
+    hpa_t at = lapic_address();
+    if (!at.v) {
+        log_warn("no local APIC: time slices depend on the preemption timer, idling does not halt");
+        return;
+    }
+    void *registers = space_map_device(at, PAGE_SIZE, RADIX_RW, RADIX_UC);
+    if (!registers)
+        return;
+    exception_set_interrupt_handler(handle_interrupt);
+    lapic_init(registers);
+    for (unsigned i = 0; i < acpi.ioapic_count; i++) {
+        void *io = space_map_device(HPA(acpi.ioapics[i].address), PAGE_SIZE, RADIX_RW, RADIX_UC);
+        if (io)
+            ioapic_add(io, acpi.ioapics[i].gsi_base);
+    }
+    route_uart();
+}
+
+/* --- power --- */
+
+static void gas_write(const struct acpi_gas *g, uint32_t value, unsigned bytes)
+{
+    if (!g->address)
+        return;
+    if (g->space == 1) {
+        if (bytes == 1)
+            out8((uint16_t)g->address, (uint8_t)value);
+        else
+            out16((uint16_t)g->address, (uint16_t)value);
+    } else if (g->space == 0) {
+        volatile uint8_t *p = space_map_device(HPA(g->address), bytes, RADIX_RW, RADIX_UC);
+        if (p && bytes == 1)
+            *p = (uint8_t)value;
+        else if (p)
+            *(volatile uint16_t *)p = (uint16_t)value;
+    }
+}
+
+static void settle(void)
+{
+    uint64_t begin = rdtsc(), wait = host_ns_to_tsc(100000000);
+    while (rdtsc() - begin < wait)
+        pause();
+}
+
+static void acpi_poweroff(void)
+{
+    if (!acpi_found || !acpi.has_s5 || acpi.hw_reduced)
+        return;
+    if (acpi.pm1a_control.space == 1 && acpi.smi_cmd &&
+        !(in16((uint16_t)acpi.pm1a_control.address) & PM1_SCI_EN)) {
+        out8((uint16_t)acpi.smi_cmd, acpi.acpi_enable);
+        settle();
+    }
+    uint32_t a = (uint32_t)acpi.s5_typ_a << PM1_TYP_SHIFT | (uint32_t)PM1_SLP_EN;
+    uint32_t b = (uint32_t)acpi.s5_typ_b << PM1_TYP_SHIFT | (uint32_t)PM1_SLP_EN;
+    gas_write(&acpi.pm1a_control, a, 2);
+    gas_write(&acpi.pm1b_control, b, 2);
+    settle();
+}
+
+void host_poweroff(void)
+{
+    uart_flush();
+    acpi_poweroff();
+    for (const char *s = "Shutdown"; *s; s++)
+        out8(BOCHS_SHUTDOWN, (uint8_t)*s);
+    settle();
+    log_info("this machine does not switch itself off: do it by hand");
+    uart_flush();
+    for (;;) {
+        cli();
+        hlt();
+    }
+}
+
+void host_reboot(void)
+{
+    uart_flush();
+    if (acpi_found && acpi.has_reset) {
+        gas_write(&acpi.reset_reg, acpi.reset_value, 1);
+        settle();
+    }
+    out8(RESET_PORT, 0x02);
+    out8(RESET_PORT, 0x06);
+    settle();
+    out8(KBC_COMMAND, 0xfe);
+    settle();
+    /* The last resort: a triple fault. */
+    struct table_register none = {0, 0};
+    lidt(&none);
+    __asm__ volatile("ud2");
+    __builtin_unreachable();
+}

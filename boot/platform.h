@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine around the CPUs: consoles, interrupt routing, power. Implements the second half of
+ * core/host.h over drivers/hw; boot/main.c calls these in order.
+ */
+#ifndef BOOT_PLATFORM_H
+#define BOOT_PLATFORM_H
+
+#include "boot/multiboot2.h"
+
+/* Consoles that need no memory: port E9h if it answers, and the UART that console= chooses. */
+void platform_console_early(const char *cmdline);
+/* The screen, once its memory can be mapped (mapped NULL: on the boot page tables). */
+void platform_console_screen(const struct boot_framebuffer *fb, void *mapped);
+/* Reads the ACPI tables. */
+void platform_acpi(const struct boot_info *info);
+uint16_t platform_pm_timer_port(void);
+/* 8259s off, IOAPICs masked, the UART's interrupt routed here, local APIC on. */
+void platform_interrupts(void);
+unsigned platform_cpu_count(void);
+
+#endif

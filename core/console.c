@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The terminal. Keys come from the serial line one byte at a time; the editor knows the usual
+ * control keys and needs nothing of the terminal but backspace and "erase to the end of the line".
+ */
+#include "core/console.h"
+
+#include "core/commands.h"
+#include "core/host.h"
+#include "core/lib/string.h"
+#include "core/log.h"
+#include "core/machine.h"
+
+#define PROMPT      "plinth> "
+#define LINE_SIZE   256
+/* What one exit may add at most: a hypercall's text as lines of one byte, with their prefixes. */
+#define ROOM_NEEDED 45056
+#define ERASE_LINE  "\r\x1b[K"
+
+static char line[LINE_SIZE];
+static size_t used;
+static bool prompting; /* the prompt is on the screen: from the first key on */
+static char last_key;
+static unsigned skip;  /* bytes of a cursor key's sequence still to be ignored */
+static struct vm *attached;
+
+static void put(const char *text)
+{
+    host_console_write(text, strlen(text));
+}
+
+static void show_prompt(void)
+{
+    put(PROMPT);
+    host_console_write(line, used);
+    prompting = true;
+}
+
+/* Whole lines go above the prompt. */
+static void output(void *ctx, const char *text, size_t len)
+{
+    (void)ctx;
+    if (attached)
+        return; /* it is in the log */
+    bool again = prompting;
+    if (prompting)
+        put(ERASE_LINE);
+    host_console_write(text, len);
+    if (again && len && text[len - 1] == '\n')
+        show_prompt();
+    else if (again)
+        prompting = true;
+}
+
+void console_init(void)
+{
+    log_set_output(output);
+}
+
+bool console_has_room(void)
+{
+    return host_console_room() > ROOM_NEEDED;
+}
+
+void console_vm_line(struct vm *vm, const char *text, size_t len)
+{
+    log_vm_line(vm->name, text, len);
+}
+
+void console_vm_raw(struct vm *vm, const char *text, size_t len)
+{
+    if (vm == attached)
+        host_console_write(text, len);
+}
+
+struct vm *console_attached(void)
+{
+    return attached;
+}
+
+void console_attach(struct vm *vm)
+{
+    if (attached)
+        attached->attached = false;
+    attached = vm;
+    if (vm)
+        vm->attached = true;
+}
+
+void console_sink(void *ctx, const char *text, size_t len)
+{
+    (void)ctx;
+    host_console_write(text, len);
+}
+
+static void run_line(void)
+{
+    char copy[LINE_SIZE];
+    line[used] = '\0';
+    memcpy(copy, line, used + 1);
+    used = 0;
+    prompting = false;
+    put("\n");
+    command_run(copy, console_sink, NULL);
+    if (!attached)
+        show_prompt();
+}
+
+static void erase(size_t n)
+{
+    for (; n && used; n--, used--)
+        put("\b \b");
+}
+
+static void erase_word(void)
+{
+    while (used && line[used - 1] == ' ')
+        erase(1);
+    while (used && line[used - 1] != ' ')
+        erase(1);
+}
+
+static void edit(char c)
+{
+    if (!prompting)
+        show_prompt();
+    switch (c) {
+    case '\n':
+        if (last_key == '\r')
+            return; /* CR LF is one key */
+        run_line();
+        return;
+    case '\r':
+        run_line();
+        return;
+    case 0x7f:
+    case '\b':
+        erase(1);
+        return;
+    case 0x15: /* Ctrl-U */
+        erase(used);
+        return;
+    case 0x17: /* Ctrl-W */
+        erase_word();
+        return;
+    case 0x03: /* Ctrl-C: forget the line */
+        used = 0;
+        put("^C\n");
+        show_prompt();
+        return;
+    case 0x0c: /* Ctrl-L */
+        put(ERASE_LINE);
+        show_prompt();
+        return;
+    case 0x1b:
+        skip = 2; /* ESC [ X: no cursor keys yet */
+        return;
+    default:
+        if ((unsigned char)c < ' ' || used == LINE_SIZE - 1)
+            return;
+        line[used++] = c;
+        host_console_write(&c, 1);
+    }
+}
+
+static void to_guest(char c)
+{
+    if (c == CONSOLE_ESCAPE) {
+        struct vm *vm = attached;
+        console_attach(NULL);
+        put("\n");
+        log_info("detached from %s", vm->name);
+        show_prompt();
+        return;
+    }
+    machine_input(attached, &c, 1);
+}
+
+/* The next key, or -1. What an attached guest has no room for waits here, so that the escape key
+ * works however deaf the guest is. */
+static int next_key(void)
+{
+    static int held = -1;
+    int c = held >= 0 ? held : host_console_read();
+    held = -1;
+    if (c < 0 || c == CONSOLE_ESCAPE || !attached || attached->state != VM_RUNNING ||
+        vuart_room(&attached->uart))
+        return c;
+    held = c;
+    c = host_console_read();
+    if (c == CONSOLE_ESCAPE) {
+        held = -1;
+        return c;
+    }
+    return -1; /* a key behind the held one is lost, as on a terminal with a full buffer */
+}
+
+void console_poll(void)
+{
+    host_console_poll();
+    if (attached && attached->state != VM_RUNNING && attached->state != VM_STARTING) {
+        struct vm *vm = attached;
+        console_attach(NULL);
+        put("\n");
+        log_info("vm %s has ended: detached", vm->name);
+        show_prompt();
+    }
+    int c;
+    while ((c = next_key()) >= 0) {
+        if (attached)
+            to_guest((char)c);
+        else if (skip)
+            skip--;
+        else
+            edit((char)c);
+        last_key = (char)c;
+    }
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where every exit goes. The table is the whole story; the dispatcher counts, calls, and is the one
+ * place that steps RIP. A kind without a subject of its own has its few lines here.
+ */
+#include "core/exit.h"
+
+#include "arch/x86/regs.h"
+#include "core/backend.h"
+#include "core/host.h"
+#include "core/sched.h"
+#include "core/vm.h"
+
+static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, exit_exception,
+    exit_retry, exit_timer, exit_window, exit_triple_fault, exit_task_switch, exit_entry_failed,
+    exit_machine_check, exit_unknown;
+
+static const struct {
+    exit_fn *handler;
+    const char *name;
+} exit_table[EXIT_KINDS] = {
+    [EXIT_CPUID]         = {exit_cpuid,         "CPUID"},
+    [EXIT_VMCALL]        = {exit_vmcall,        "VMCALL"},
+    [EXIT_RDMSR]         = {exit_rdmsr,         "RDMSR"},
+    [EXIT_WRMSR]         = {exit_wrmsr,         "WRMSR"},
+    [EXIT_IO]            = {exit_io,            "I/O"},
+    [EXIT_HLT]           = {exit_hlt,           "HLT"},
+    [EXIT_PAUSE]         = {exit_pause,         "PAUSE"},
+    [EXIT_MEMORY]        = {exit_memory,        "memory"},
+    [EXIT_CR_ACCESS]     = {exit_cr_access,     "CR access"},
+    [EXIT_MOV_DR]        = {exit_mov_dr,        "MOV DR"},
+    [EXIT_XSETBV]        = {exit_xsetbv,        "XSETBV"},
+    [EXIT_CACHE]         = {exit_cache,         "INVD/WBINVD"},
+    [EXIT_RDPMC]         = {exit_fault_gp,      "RDPMC"},
+    [EXIT_UNDEFINED]     = {exit_undefined,     "undefined"},
+    [EXIT_EXCEPTION]     = {exit_exception,     "exception"},
+    [EXIT_INTERRUPT]     = {exit_retry,         "interrupt"},
+    [EXIT_NMI]           = {exit_retry,         "NMI"},
+    [EXIT_TIMER]         = {exit_timer,         "timer"},
+    [EXIT_WINDOW]        = {exit_window,        "window"},
+    [EXIT_TRIPLE_FAULT]  = {exit_triple_fault,  "triple fault"},
+    [EXIT_TASK_SWITCH]   = {exit_task_switch,   "task switch"},
+    [EXIT_INIT]          = {exit_retry,         "INIT"},
+    [EXIT_SIPI]          = {exit_retry,         "SIPI"},
+    [EXIT_ENTRY_FAILED]  = {exit_entry_failed,  "entry failed"},
+    [EXIT_MACHINE_CHECK] = {exit_machine_check, "machine check"},
+    [EXIT_UNKNOWN]       = {exit_unknown,       "unknown"},
+};
+
+const char *exit_kind_name(unsigned kind)
+{
+    return kind < EXIT_KINDS ? exit_table[kind].name : "?";
+}
+
+/* The new RIP was beyond 4 GiB and the old one was not, or it wrapped: in 32-bit code EIP wraps. */
+static COLD uint64_t step_far(struct vcpu *v, uint64_t next)
+{
+    return vcpu_is_64bit(v) ? next : (uint32_t)next;
+}
+
+__attribute__((hot)) enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x)
+{
+    v->exits[x->kind]++;
+    v->trail[v->trail_count++ % VCPU_TRAIL] = x->kind;
+    enum outcome outcome = exit_table[x->kind].handler(v, x);
+    if (outcome == OUTCOME_ADVANCE || outcome == OUTCOME_BLOCK) {
+        uint64_t next = v->rip + x->length;
+        if (unlikely((next ^ v->rip) >> 32))
+            next = step_far(v, next);
+        v->rip = next; /* the only line in the program that steps RIP */
+        if (unlikely(x->slow_step))
+            backend->finish_step(v);
+    }
+    return outcome;
+}
+
+static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    /* With IF clear, and no NMI to come, this is a guest's way to say that it is done. */
+    if (!(v->rflags & RFLAGS_IF))
+        return vm_stop(v->vm, STOP_HALTED, "halted with interrupts off");
+    v->wake_at = UINT64_MAX;
+    return OUTCOME_BLOCK;
+}
+
+static enum outcome exit_pause(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    vcpu_request(v, REQUEST_RESCHEDULE);
+    return OUTCOME_ADVANCE;
+}
+
+static enum outcome exit_cache(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    (void)x;
+    /* Caches are coherent and no device is assigned: there is nothing that a guest could see. */
+    return OUTCOME_ADVANCE;
+}
+
+static enum outcome exit_fault_gp(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    return vcpu_raise(v, GP(0));
+}
+
+static enum outcome exit_undefined(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    return vcpu_raise(v, UD());
+}
+
+static enum outcome exit_exception(struct vcpu *v, struct vm_exit *x)
+{
+    return vcpu_raise(v, x->exception);
+}
+
+/* The host has had what it wanted. */
+static enum outcome exit_retry(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    (void)x;
+    return OUTCOME_RETRY;
+}
+
+static enum outcome exit_timer(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    v->look_at = 0; /* the slice is over, or was armed too short: the backend looks */
+    return OUTCOME_RETRY;
+}
+
+static enum outcome exit_window(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    vcpu_request(v, REQUEST_EVENT);
+    return OUTCOME_RETRY;
+}
+
+static enum outcome exit_triple_fault(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    return vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault");
+}
+
+static enum outcome exit_task_switch(struct vcpu *v, struct vm_exit *x)
+{
+    return vm_stop(v->vm, STOP_UNSUPPORTED, "hardware task switch (selector %#x): not supported",
+                   (unsigned)(x->qualification & 0xffff));
+}
+
+static enum outcome exit_entry_failed(struct vcpu *v, struct vm_exit *x)
+{
+    return vm_stop(v->vm, STOP_ENTRY_FAILED, "VM entry failed: %s, qualification %#lx",
+                   backend->reason_name(x->reason), x->qualification);
+}
+
+static enum outcome exit_machine_check(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    return vm_stop(v->vm, STOP_MACHINE_CHECK, "the CPU reported a machine check while it ran");
+}
+
+static enum outcome exit_unknown(struct vcpu *v, struct vm_exit *x)
+{
+    return vm_stop(v->vm, STOP_UNSUPPORTED, "unexpected VM exit: reason %u (%s)", x->reason,
+                   backend->reason_name(x->reason));
+}

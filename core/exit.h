@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM exit as core sees it, whatever the vendor: the kind, what was decoded, and what a handler
+ * may answer. The table that says where every kind goes is in exit.c: the page to print out.
+ */
+#ifndef CORE_EXIT_H
+#define CORE_EXIT_H
+
+#include "core/event.h"
+#include "core/lib/bits.h"
+#include "mm/types.h"
+
+struct vcpu;
+
+enum exit_kind {
+    EXIT_CPUID,
+    EXIT_VMCALL,
+    EXIT_RDMSR,
+    EXIT_WRMSR,
+    EXIT_IO,
+    EXIT_HLT,
+    EXIT_PAUSE,
+    EXIT_MEMORY,       /* guest-physical memory that is not mapped, or not for this access */
+    EXIT_CR_ACCESS,
+    EXIT_MOV_DR,
+    EXIT_XSETBV,
+    EXIT_CACHE,        /* INVD, WBINVD */
+    EXIT_RDPMC,
+    EXIT_UNDEFINED,    /* an instruction that is not offered: #UD */
+    EXIT_EXCEPTION,    /* one that the backend intercepts */
+    EXIT_INTERRUPT,    /* a physical one */
+    EXIT_NMI,          /* a physical one */
+    EXIT_TIMER,        /* the preemption timer */
+    EXIT_WINDOW,       /* the guest can take an interrupt or an NMI now */
+    EXIT_TRIPLE_FAULT,
+    EXIT_TASK_SWITCH,
+    EXIT_INIT,
+    EXIT_SIPI,
+    EXIT_ENTRY_FAILED, /* the CPU refused the guest's state */
+    EXIT_MACHINE_CHECK,
+    EXIT_UNKNOWN,      /* a reason that should not occur, or that nobody knows */
+    EXIT_KINDS
+};
+
+enum outcome {
+    OUTCOME_ADVANCE, /* the instruction is done: step over it */
+    OUTCOME_RETRY,   /* run on at the same RIP */
+    OUTCOME_FAULT,   /* an exception has been raised instead */
+    OUTCOME_BLOCK,   /* step over it, then wait for an event */
+    OUTCOME_STOP,    /* this VM has come to its end */
+};
+
+enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
+
+struct vm_exit {
+    uint8_t kind;    /* enum exit_kind */
+    uint8_t length;  /* of the instruction, bytes; 0 unless the exit is one instruction's */
+    bool slow_step;  /* stepping has to mind an interrupt shadow or a single-step trap */
+    uint16_t reason; /* the backend's own number, for reports */
+    union {
+        struct {
+            uint16_t port;
+            uint8_t size; /* 1, 2 or 4 */
+            bool in, string, rep;
+            uint8_t address_size; /* string: 2, 4 or 8 */
+            uint8_t segment;      /* string: of the memory operand, enum seg_name */
+        } io;
+        struct {
+            uint8_t cr, gpr;
+            uint8_t access; /* enum cr_access */
+            uint16_t lmsw;
+        } cr;
+        struct {
+            uint8_t dr, gpr;
+            bool read;
+        } dr;
+        struct {
+            gpa_t gpa;
+            bool read, write, fetch;
+            bool table; /* the CPU was walking the guest's page tables */
+        } memory;
+        struct event exception; /* to be delivered to the guest; DR6 and CR2 are up to date */
+        struct {
+            uint8_t vector;
+        } interrupt;
+        uint64_t qualification;
+    };
+};
+
+/* A handler of an exit that is not one instruction's may set v->rip, length and slow_step itself
+ * and answer OUTCOME_ADVANCE. */
+typedef enum outcome exit_fn(struct vcpu *v, struct vm_exit *x);
+
+/* Counts, calls the handler of x->kind and steps RIP if that is the outcome. */
+enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x);
+/* "CPUID" for EXIT_CPUID and so on. */
+const char *exit_kind_name(unsigned kind);
+
+/* Handlers, each in the file of its subject. */
+exit_fn exit_cpuid;     /* guest_cpu.c */
+exit_fn exit_vmcall;    /* hypercall.c */
+exit_fn exit_rdmsr;     /* msr_exit.c */
+exit_fn exit_wrmsr;     /* msr_exit.c */
+exit_fn exit_cr_access; /* cr_exit.c */
+exit_fn exit_mov_dr;    /* cr_exit.c */
+exit_fn exit_xsetbv;    /* cr_exit.c */
+exit_fn exit_io;        /* io_exit.c */
+exit_fn exit_memory;    /* mmio.c */
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading guests. What a kernel file is and what it wants is image.c's and linux_boot.c's; here the
+ * pieces are placed and copied through guest_mem. Guest-physical layout below 1 MiB:
+ *
+ *   0x1000  GDT of the 64-bit start      0x7000   boot_params (bzImage)
+ *   0x2000  page tables of that start    0x10000  PVH start info with all it points to
+ *           (6 pages)                    0x20000  command line (bzImage)
+ */
+#include "core/loader.h"
+
+#include "core/image.h"
+#include "core/lib/fmt.h"
+#include "core/lib/string.h"
+#include "core/linux_boot.h"
+#include "core/modules.h"
+#include "mm/pool.h"
+
+#define GDT_AT         0x1000
+#define TABLES_AT      0x2000
+#define BOOT_PARAMS_AT 0x7000
+#define START_INFO_AT  0x10000
+#define START_INFO_MAX 0x4000
+#define CMDLINE_AT     0x20000
+#define FLAT_STACK     0x7c00
+#define LOW_RAM_END    0x9fc00 /* EBDA and ROMs, as on any PC */
+#define HIGH_RAM_START 0x100000
+
+#define PTE_P_RW       3u
+#define PTE_LARGE      0x80u
+
+/* What the loading steps hand on. */
+struct load {
+    struct vm *vm;
+    const struct module *kernel, *initrd;
+    struct image image;
+    uint64_t initrd_at;
+    struct e820_range e820[4];
+    unsigned e820_count;
+    char *why;
+    size_t why_size;
+};
+
+static bool fail(struct load *l, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static bool fail(struct load *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fmt_vprint(l->why, l->why_size, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool open_images(struct load *l)
+{
+    char reason[160];
+    const struct vm *vm = l->vm;
+    l->kernel = modules_find(vm->kernel);
+    if (!l->kernel)
+        return fail(l, "kernel %s: there is no such boot module", vm->kernel);
+    if (!image_parse(l->kernel->data, l->kernel->len, &l->image, reason, sizeof(reason)))
+        return fail(l, "kernel %s: %s", vm->kernel, reason);
+    if (vm->initrd[0]) {
+        l->initrd = modules_find(vm->initrd);
+        if (!l->initrd)
+            return fail(l, "initrd %s: there is no such boot module", vm->initrd);
+        if (l->image.kind == IMAGE_FLAT)
+            return fail(l, "initrd %s: a flat image takes none", vm->initrd);
+    }
+    uint64_t need = image_min_memory(&l->image);
+    if (need > vm->memory)
+        return fail(l, "memory %lu KiB: kernel %s needs at least %lu KiB", vm->memory / 1024,
+                    vm->kernel, (need + 1023) / 1024);
+    return true;
+}
+
+static bool place_initrd(struct load *l)
+{
+    if (!l->initrd || !l->initrd->len)
+        return true;
+    uint64_t low = min_u64(l->vm->memory, VM_LOW_RAM);
+    if (!linux_place_initrd(&l->image, l->initrd->len, low, &l->initrd_at))
+        return fail(l, "memory %lu KiB: no room for initrd %s of %lu KiB", l->vm->memory / 1024,
+                    l->vm->initrd, (l->initrd->len + 1023) / 1024);
+    return true;
+}
+
+bool loader_check(const struct vm *vm, char *why, size_t size)
+{
+    struct load l = {.vm = (struct vm *)(uintptr_t)vm, .why = why, .why_size = size};
+    return open_images(&l) && place_initrd(&l);
+}
+
+static bool put(struct load *l, uint64_t at, const void *data, size_t len)
+{
+    if (guest_write(&l->vm->mem, GPA(at), data, len))
+        return true;
+    return fail(l, "memory %lu KiB: %lu bytes do not fit at %#lx", l->vm->memory / 1024, len, at);
+}
+
+static bool put_segments(struct load *l)
+{
+    for (unsigned i = 0; i < l->image.segment_count; i++) {
+        const struct image_segment *s = &l->image.segments[i];
+        /* The rest up to memsz is zero already: RAM is scrubbed before it is loaded. */
+        if (s->memsz > s->filesz && !guest_mem_contains(&l->vm->mem, GPA(s->paddr), s->memsz))
+            return fail(l, "memory %lu KiB: the kernel's segment at %#lx (%lu bytes) is outside",
+                        l->vm->memory / 1024, s->paddr, s->memsz);
+        if (!put(l, s->paddr, l->kernel->data + s->offset, s->filesz))
+            return false;
+    }
+    return true;
+}
+
+static void add_e820(struct load *l, uint64_t base, uint64_t end, enum e820_type type)
+{
+    if (end > base)
+        l->e820[l->e820_count++] = (struct e820_range){base, end - base, type};
+}
+
+static void make_e820(struct load *l)
+{
+    uint64_t memory = l->vm->memory, low = min_u64(memory, VM_LOW_RAM);
+    add_e820(l, 0, min_u64(low, LOW_RAM_END), E820_RAM);
+    add_e820(l, LOW_RAM_END, HIGH_RAM_START, E820_RESERVED);
+    add_e820(l, HIGH_RAM_START, low, E820_RAM);
+    add_e820(l, VM_HIGH_RAM, VM_HIGH_RAM + (memory - low), E820_RAM);
+}
+
+static struct linux_boot_args boot_args(const struct load *l)
+{
+    return (struct linux_boot_args){
+        .cmdline = CMDLINE_AT,
+        .text = l->vm->cmdline,
+        .initrd = l->initrd_at,
+        .initrd_size = l->initrd ? l->initrd->len : 0,
+        .e820 = l->e820,
+        .e820_count = l->e820_count,
+    };
+}
+
+/* The first 4 GiB one to one in 2 MiB pages, as the 64-bit boot protocol asks, and a GDT. */
+static bool put_long_mode_tables(struct load *l, struct vcpu_start *start)
+{
+    static const uint64_t gdt[] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff};
+    uint64_t page[512];
+    memset(page, 0, sizeof(page));
+    page[0] = (TABLES_AT + PAGE_SIZE) | PTE_P_RW;
+    if (!put(l, TABLES_AT, page, sizeof(page)))
+        return false;
+    for (unsigned i = 0; i < 4; i++)
+        page[i] = (TABLES_AT + (2 + i) * PAGE_SIZE) | PTE_P_RW;
+    if (!put(l, TABLES_AT + PAGE_SIZE, page, sizeof(page)))
+        return false;
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned j = 0; j < 512; j++)
+            page[j] = (i * UINT64_C(512) + j) * PAGE_SIZE_2M | PTE_P_RW | PTE_LARGE;
+        if (!put(l, TABLES_AT + (2 + i) * PAGE_SIZE, page, sizeof(page)))
+            return false;
+    }
+    start->cr3 = TABLES_AT;
+    start->gdt_base = GDT_AT;
+    start->gdt_limit = sizeof(gdt) - 1;
+    return put(l, GDT_AT, gdt, sizeof(gdt));
+}
+
+static bool load_bzimage(struct load *l, struct vcpu_start *start)
+{
+    uint8_t page[BOOT_PARAMS_SIZE];
+    const char *reason;
+    struct linux_boot_args args = boot_args(l);
+    if (!linux_fill_boot_params(l->kernel->data, l->kernel->len, &l->image, &args, page, &reason))
+        return fail(l, "kernel %s: %s", l->vm->kernel, reason);
+    if (!put(l, BOOT_PARAMS_AT, page, sizeof(page)) ||
+        !put(l, CMDLINE_AT, l->vm->cmdline, strlen(l->vm->cmdline) + 1) ||
+        !put_long_mode_tables(l, start))
+        return false;
+    start->mode = START_LONG;
+    start->gpr[GPR_RSI] = BOOT_PARAMS_AT;
+    return true;
+}
+
+static bool load_pvh(struct load *l, struct vcpu_start *start)
+{
+    struct linux_boot_args args = boot_args(l);
+    uint8_t *buf = pool_alloc_pages(START_INFO_MAX / PAGE_SIZE, NULL);
+    uint64_t at = START_INFO_AT;
+    if (!buf)
+        return fail(l, "no hypervisor memory for the start info");
+    bool ok = false;
+    size_t used = 0;
+    if (image_overlaps(&l->image, at, START_INFO_MAX) &&
+        !boot_place_low(&l->image, START_INFO_MAX, PAGE_SIZE, min_u64(l->vm->memory, LOW_RAM_END),
+                        &at))
+        fail(l, "kernel %s: it leaves no room below 640 KiB for the start info", l->vm->kernel);
+    else if (!(used = pvh_build_start_info(buf, START_INFO_MAX, at, &args)))
+        fail(l, "the command line and the memory map do not fit into the start info");
+    else
+        ok = put(l, at, buf, used);
+    pool_free_pages(buf, START_INFO_MAX / PAGE_SIZE);
+    start->mode = START_PROTECTED;
+    start->gpr[GPR_RBX] = at;
+    return ok;
+}
+
+static bool load_flat(struct load *l, struct vcpu_start *start)
+{
+    (void)l;
+    start->mode = START_REAL;
+    start->rsp = FLAT_STACK;
+    start->gpr[GPR_RDX] = 0x80; /* the first hard disk, as a BIOS would say */
+    return true;
+}
+
+bool loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size)
+{
+    struct load l = {.vm = vm, .why = why, .why_size = size};
+    *start = (struct vcpu_start){.mode = START_REAL};
+    if (!open_images(&l) || !place_initrd(&l) || !put_segments(&l))
+        return false;
+    if (l.initrd && !put(&l, l.initrd_at, l.initrd->data, l.initrd->len))
+        return false;
+    make_e820(&l);
+    start->rip = l.image.entry;
+    switch (l.image.kind) {
+    case IMAGE_BZIMAGE:
+        return load_bzimage(&l, start);
+    case IMAGE_PVH_ELF:
+        return load_pvh(&l, start);
+    default:
+        return load_flat(&l, start);
+    }
+}

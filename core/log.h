@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the hypervisor says: to the memory ring always (for `log`), and to the consoles. Lines begin
+ * with "plinth: "; a guest's begin with its name in brackets, and a guest cannot forge either.
+ */
+#ifndef CORE_LOG_H
+#define CORE_LOG_H
+
+#include "core/lib/fmt.h"
+
+/* One line, without its line feed. */
+void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_warn(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Text as it is: for reports of several lines. Matches fmt_sink_fn. */
+void log_sink(void *ctx, const char *text, size_t len);
+
+/* A finished line of a guest's output. */
+void log_vm_line(const char *vm, const char *line, size_t len);
+
+/* Calls sink for everything the ring still holds, oldest first. */
+void log_replay(fmt_sink_fn *sink, void *ctx);
+
+/* Where lines go besides the ring: the console's line editor, which keeps its prompt below. NULL:
+ * straight to the host's consoles. */
+void log_set_output(fmt_sink_fn *output);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which device sits where in a VM, and what happens with what devices have to say: console bytes,
+ * exit and reset requests.
+ */
+#ifndef CORE_MACHINE_H
+#define CORE_MACHINE_H
+
+#include "core/exit.h"
+#include "core/vm.h"
+
+/* Places every device on the VM's buses, as after power-on. */
+MUST_CHECK enum pl_status machine_init(struct vm *vm);
+/* True when a write to port could be lost since the console is behind: try again later. */
+bool machine_must_wait(const struct vm *vm, uint16_t port);
+/* After accesses: moves console bytes on, and ends the VM if a device asks for it. OUTCOME_ADVANCE
+ * or OUTCOME_STOP. */
+enum outcome machine_after_io(struct vm *vm);
+/* Bytes for the VM's console, from wherever. */
+void machine_console(struct vm *vm, const char *text, size_t len);
+/* The operator's bytes; returns how many the guest took. */
+size_t machine_input(struct vm *vm, const char *text, size_t len);
+/* Prints what has not become a line. */
+void machine_flush(struct vm *vm);
+
+#endif

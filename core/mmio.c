@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exits for guest-physical addresses without RAM: the instruction is read through the guest's page
+ * tables, decoded by insn.c, and its access made on the memory bus. Where no device is, reads give
+ * all ones and writes go nowhere, as on a PC. An instruction that insn.c does not know stops the
+ * VM with its bytes: never a wrong result.
+ */
+#include "arch/x86/cr.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/regs.h"
+#include "arch/x86/seg.h"
+#include "core/backend.h"
+#include "core/insn.h"
+#include "core/machine.h"
+#include "core/vm.h"
+
+static unsigned code_mode(struct vcpu *v, const struct segment *cs)
+{
+    if ((backend->get_reg(v, VREG_EFER) & EFER_LMA) && (cs->access & AR_L))
+        return 64;
+    return cs->access & AR_DB ? 32 : 16;
+}
+
+/* Reads up to 15 bytes at RIP; fewer where the next page cannot be read. 0: not even one. */
+static size_t fetch(struct vcpu *v, uint64_t rip, const struct segment *cs, unsigned mode,
+                    uint8_t bytes[INSN_MAX_LENGTH])
+{
+    struct guest_paging paging;
+    struct walk_info info;
+    unsigned access = WALK_EXEC | (vcpu_cpl(v) == 3 ? WALK_USER : 0);
+    uint64_t at = mode == 64 ? rip : (uint32_t)(cs->base + rip);
+    size_t n = INSN_MAX_LENGTH, in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
+    vcpu_paging(v, &paging);
+    if (guest_copy_from(&paging, &v->vm->mem, GVA(at), access, bytes, n, &info) == WALK_OK)
+        return n;
+    n = min_u64(n, in_page);
+    return guest_copy_from(&paging, &v->vm->mem, GVA(at), access, bytes, n, &info) == WALK_OK ? n
+                                                                                              : 0;
+}
+
+static uint64_t low_mask(unsigned bytes)
+{
+    return bytes >= 8 ? UINT64_MAX : BITS(8 * (int)bytes - 1, 0);
+}
+
+static uint64_t read_register(struct vcpu *v, const struct insn *in)
+{
+    uint64_t value = vcpu_gpr(v, in->reg);
+    return (in->high_byte ? value >> 8 : value) & low_mask(in->width);
+}
+
+static void write_register(struct vcpu *v, const struct insn *in, uint64_t value)
+{
+    uint64_t old = vcpu_gpr(v, in->reg);
+    unsigned shift = in->high_byte ? 8 : 0;
+    /* A 32-bit result clears the upper half; narrower ones leave the rest alone. */
+    uint64_t mask = in->reg_width == 4 ? UINT64_MAX : low_mask(in->reg_width) << shift;
+    value &= low_mask(in->reg_width);
+    vcpu_set_gpr(v, in->reg, (old & ~mask) | (value << shift & mask));
+}
+
+static uint64_t sign_extend(uint64_t value, unsigned bytes)
+{
+    unsigned shift = 64 - 8 * bytes;
+    return (uint64_t)((int64_t)(value << shift) >> shift);
+}
+
+static void perform(struct vcpu *v, const struct insn *in, gpa_t gpa)
+{
+    struct io_access a = {.size = in->width};
+    a.write = in->op == INSN_MOV_STORE || in->op == INSN_MOV_STORE_IMM;
+    if (a.write)
+        a.value = (in->op == INSN_MOV_STORE ? read_register(v, in) : (uint64_t)in->imm) &
+                  low_mask(in->width);
+    (void)bus_access(&v->vm->memory_bus, gpa.v, &a);
+    if (!a.write)
+        write_register(v, in, in->op == INSN_MOVSX ? sign_extend(a.value, in->width) : a.value);
+}
+
+static COLD enum outcome unknown_instruction(struct vcpu *v, struct vm_exit *x, uint64_t rip,
+                                             const uint8_t *bytes, size_t n)
+{
+    char hex[3 * INSN_MAX_LENGTH + 1] = "";
+    for (size_t i = 0; i < n; i++)
+        fmt_print(hex + 3 * i, sizeof(hex) - 3 * i, " %02x", bytes[i]);
+    return vm_stop(v->vm, STOP_UNSUPPORTED,
+                   "%s of %#lx, where no RAM is, by an instruction that is not emulated: "
+                   "rip %#lx, bytes%s",
+                   x->memory.write ? "write" : "read", x->memory.gpa.v, rip,
+                   n ? hex : " unreadable");
+}
+
+/* Accesses that are not an instruction's own and so cannot be emulated as one. */
+static COLD enum outcome cannot_emulate(struct vcpu *v, struct vm_exit *x, uint64_t rip)
+{
+    const char *what = x->memory.fetch   ? "it fetches instructions"
+                       : x->memory.table ? "its page tables point"
+                                         : "the delivery of an event needs memory";
+    return vm_stop(v->vm, STOP_UNSUPPORTED, "it ran wild: no RAM at %#lx, where %s (rip %#lx)",
+                   x->memory.gpa.v, what, rip);
+}
+
+enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
+{
+    uint8_t bytes[INSN_MAX_LENGTH];
+    struct insn in;
+    struct segment cs;
+    uint64_t rip = backend->get_reg(v, VREG_RIP);
+    if (x->memory.fetch || x->memory.table || v->reinject_valid)
+        return cannot_emulate(v, x, rip);
+    backend->get_segment(v, SEG_CS, &cs);
+    unsigned mode = code_mode(v, &cs);
+    size_t n = fetch(v, rip, &cs, mode, bytes);
+    enum insn_op op = n ? insn_decode(bytes, n, mode, &in) : INSN_UNKNOWN;
+    if (op == INSN_UNKNOWN || op == INSN_TRUNCATED)
+        return unknown_instruction(v, x, rip, bytes, n);
+    perform(v, &in, x->memory.gpa);
+    v->rip = rip;
+    v->rflags = backend->get_reg(v, VREG_RFLAGS);
+    x->length = in.length;
+    x->slow_step = true;
+    return OUTCOME_ADVANCE;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's MSRs as policy: rows of msr.def and a look-up. PURE. What a CALL row does is in
+ * msr_exit.c; the backend derives its hardware bitmap from the same rows.
+ */
+#ifndef CORE_MSR_H
+#define CORE_MSR_H
+
+#include "core/lib/bits.h"
+
+enum msr_action { MSR_FAULT, MSR_HARDWARE, MSR_CONST, MSR_SAME, MSR_CALL };
+enum msr_needs { MSR_ALWAYS, MSR_RDTSCP, MSR_XSAVES };
+
+/* What the backend can offer. */
+struct msr_features {
+    bool rdtscp, xsaves;
+};
+
+struct msr_row {
+    uint32_t first, last;
+    uint8_t read, write; /* enum msr_action; SWITCHED has become HARDWARE with switched set */
+    uint8_t needs;
+    bool switched;
+    uint64_t value;
+    const char *name, *why;
+};
+
+extern const struct msr_row msr_rows[];
+extern const size_t msr_row_count;
+
+/* Index of each row in msr_rows: MSR_ROW_IA32_TSC and so on. */
+enum msr_row_index {
+#define MSR(first, last, name, read, write, value, needs, why) MSR_ROW_##name,
+#include "core/msr.def"
+#undef MSR
+    MSR_ROW_COUNT
+};
+
+/* The row of an MSR number, or NULL. */
+const struct msr_row *msr_find(uint32_t msr);
+bool msr_row_offered(const struct msr_row *row, const struct msr_features *features);
+
+#endif

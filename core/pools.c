@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page accounting over both pools.
+ */
+#include "core/pools.h"
+
+#include "core/log.h"
+#include "mm/pool.h"
+
+static uint64_t mark_hypervisor, mark_guest;
+
+void pools_mark(void)
+{
+    mark_hypervisor = page_alloc_free(&hypervisor_pool);
+    mark_guest = page_alloc_free(&guest_pool);
+}
+
+bool pools_check(void)
+{
+    int64_t h = (int64_t)(mark_hypervisor - page_alloc_free(&hypervisor_pool));
+    int64_t g = (int64_t)(mark_guest - page_alloc_free(&guest_pool));
+    if (h || g) {
+        log_error("leak: %ld pages of the hypervisor pool, %ld of the guest pool", h, g);
+        return false;
+    }
+    log_info("both pools are back to the page");
+    return true;
+}

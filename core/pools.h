@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The leak check: with no VM alive, both pools are as they were before the first one started.
+ */
+#ifndef CORE_POOLS_H
+#define CORE_POOLS_H
+
+#include "core/lib/bits.h"
+
+/* Remembers the pools as they are: all VMs defined, none started. */
+void pools_mark(void);
+/* Says whether both are back to the page. Call only when no VM is alive. */
+bool pools_check(void);
+
+#endif

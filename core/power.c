@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Powering off and rebooting. The last line, "plinth: end: N ended well, M failed", is what
+ * tools/plinth makes its exit status of; docs/console.md promises it.
+ */
+#include "core/power.h"
+
+#include "core/host.h"
+#include "core/log.h"
+#include "core/pools.h"
+#include "core/vm.h"
+
+static unsigned failures;
+
+void power_count_failure(void)
+{
+    failures++;
+}
+
+static void say_end(void)
+{
+    unsigned well = 0, failed = failures;
+    for (unsigned i = 0; i < vm_count(); i++) {
+        const struct vm *vm = vm_at(i);
+        if (vm->state == VM_DEFINED)
+            continue;
+        if (vm_ended_well(vm))
+            well++;
+        else
+            failed++;
+    }
+    if (!vm_any_alive())
+        pools_check();
+    log_info("end: %u ended well, %u failed", well, failed);
+}
+
+void power_off(void)
+{
+    say_end();
+    host_poweroff();
+}
+
+void power_reboot(void)
+{
+    say_end();
+    host_reboot();
+}

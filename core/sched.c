@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The scheduler: one run queue, one list of sleepers, no threads. Each pass of sched_run() looks at
+ * the console, wakes who is due, does a piece of VM work and runs the vCPU at the head of the queue
+ * for one slice. A vCPU is on the queue, on the sleepers' list, running, or off: never on two.
+ */
+#include "core/sched.h"
+
+#include "core/backend.h"
+#include "core/console.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/power.h"
+#include "core/vm.h"
+
+static struct list queue, sleepers;
+static uint64_t slice; /* TSC ticks */
+static struct vcpu *running;
+
+void sched_init(uint64_t slice_ns)
+{
+    list_init(&queue);
+    list_init(&sleepers);
+    slice = host_ns_to_tsc(slice_ns);
+}
+
+static struct vcpu *of(struct list *l)
+{
+    return container_of(l, struct vcpu, run);
+}
+
+void sched_add(struct vcpu *v)
+{
+    list_remove(&v->run);
+    v->state = VCPU_RUNNABLE;
+    v->wake_at = UINT64_MAX;
+    list_append(&queue, &v->run);
+}
+
+void sched_remove(struct vcpu *v)
+{
+    list_remove(&v->run);
+    v->state = VCPU_OFF;
+}
+
+void sched_wake(struct vcpu *v)
+{
+    if (v->state == VCPU_BLOCKED)
+        sched_add(v);
+}
+
+void sched_preempt(void)
+{
+    if (running)
+        vcpu_request(running, REQUEST_RESCHEDULE);
+}
+
+void sched_switch_to(struct vcpu *v)
+{
+    struct vcpu *old = host_current_vcpu();
+    if (old == v)
+        return;
+    if (old) {
+        backend->save(old);
+        host_fpu_save(old->fpu);
+    }
+    host_set_current_vcpu(v);
+    if (!v)
+        return;
+    v->switches++;
+    host_fpu_load(v->fpu, v->xcr0);
+    backend->load(v);
+}
+
+void sched_forget(struct vcpu *v)
+{
+    sched_remove(v);
+    if (v == host_current_vcpu())
+        host_set_current_vcpu(NULL);
+}
+
+static void sleep(struct vcpu *v)
+{
+    v->state = VCPU_BLOCKED;
+    list_append(&sleepers, &v->run);
+}
+
+/* Wakes whose time has come; returns when the next one's will. */
+static uint64_t wake_due(void)
+{
+    uint64_t now = host_now(), next = UINT64_MAX;
+    for (struct list *l = sleepers.next; l != &sleepers;) {
+        struct vcpu *v = of(l);
+        l = l->next;
+        if (v->wake_at <= now)
+            sched_add(v);
+        else
+            next = min_u64(next, v->wake_at);
+    }
+    return next;
+}
+
+/* A sleeper that is due ends the running slice, or it would wait for up to a slice per runner. */
+static void run_slice(struct vcpu *v, uint64_t next_wake)
+{
+    uint64_t begin = host_now();
+    sched_switch_to(v);
+    host_load_space(v->vm->space.root);
+    v->slice_end = min_u64(begin + slice, next_wake);
+    v->look_at = v->slice_end;
+    if (!backend->has_slice_timer)
+        host_set_slice_timer(v->slice_end);
+    running = v;
+    enum outcome outcome = backend->run(v);
+    running = NULL;
+    v->ran += host_now() - begin;
+    if (outcome == OUTCOME_STOP)
+        vm_finish(v->vm, v);
+    else if (outcome == OUTCOME_BLOCK)
+        sleep(v);
+    else
+        sched_add(v);
+}
+
+void sched_run(bool stop_when_idle)
+{
+    for (;;) {
+        console_poll();
+        uint64_t next_wake = wake_due();
+        bool worked = vm_work();
+        if (!list_empty(&queue)) {
+            struct vcpu *v = of(queue.next);
+            list_remove(&v->run);
+            run_slice(v, next_wake);
+        } else if (!worked) {
+            if (stop_when_idle && !vm_any_alive())
+                power_off();
+            host_idle(next_wake);
+        }
+    }
+}

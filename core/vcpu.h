@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual CPU: the registers that exits need at hand, and what the scheduler knows of it. A vCPU
+ * is touched by the CPU that runs it and by nobody else; others set bits in requests.
+ */
+#ifndef CORE_VCPU_H
+#define CORE_VCPU_H
+
+#include "core/event.h"
+#include "core/exit.h"
+#include "core/lib/list.h"
+#include "mm/guest_walk.h"
+#include "mm/types.h"
+
+/* In the order of instruction encodings. */
+enum gpr {
+    GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
+    GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+    GPR_COUNT
+};
+
+/* Registers that live in the backend's hands; read and written through it. */
+enum vreg {
+    VREG_RIP, VREG_RSP, VREG_RFLAGS,
+    VREG_CR0, VREG_CR3, VREG_CR4, /* as the guest sees them */
+    VREG_EFER, VREG_DR7,
+    VREG_COUNT
+};
+
+enum seg_name { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+struct segment {
+    uint64_t base;
+    uint32_t limit;  /* in bytes, granularity applied */
+    uint32_t access; /* AR_* of arch/x86/seg.h */
+    uint16_t selector;
+};
+
+enum vcpu_state {
+    VCPU_OFF,      /* not started */
+    VCPU_RUNNABLE, /* on a run queue or running */
+    VCPU_BLOCKED,  /* waits for an event or for wake_at */
+};
+
+/* Bits of vcpu.requests; looked at before every entry, each exit's only extra test. */
+#define REQUEST_RESCHEDULE BIT(0) /* give the CPU back */
+#define REQUEST_EVENT      BIT(1) /* events.* has changed */
+#define REQUEST_STOP       BIT(2) /* the VM is ending */
+
+#define VCPU_TRAIL         16 /* a power of two */
+
+struct vcpu {
+    /* Saved by the exit assembly, which starts at offset 0. GPR_RSP lives in the backend. */
+    uint64_t gpr[GPR_COUNT];
+    uint64_t host_rsp;  /* stack pointer to come back to */
+    uint64_t rip;       /* valid in instruction exits; written back after OUTCOME_ADVANCE */
+    uint64_t rflags;    /* valid in instruction exits */
+    uint64_t look_at;   /* TSC: from then on an exit calls vcpu_time_up() */
+    uint32_t requests;  /* REQUEST_*; any CPU sets, the running one clears */
+    uint32_t index;     /* within the VM */
+    struct vm *vm;
+    void *arch;         /* the backend's part */
+
+    uint64_t slice_end; /* TSC */
+    uint64_t wake_at;   /* TSC; UINT64_MAX: only by an event */
+    uint8_t state;      /* enum vcpu_state */
+    struct list run;    /* link in the run queue or the list of sleepers */
+
+    /* Events waiting to be delivered. */
+    bool reinject_valid;  /* an exit interrupted the delivery of reinject */
+    bool exception_valid; /* exception has been raised */
+    struct event reinject, exception;
+
+    void *fpu;          /* save area */
+    uint64_t xcr0;
+    uint64_t cr2, dr[4], dr6;
+    bool dr_used;       /* the guest has touched debug registers */
+    bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
+    uint64_t cr8;       /* where there is no TPR shadow */
+
+    /* Counts since the VM started. */
+    uint64_t exits[EXIT_KINDS];
+    uint64_t ran;       /* TSC ticks in its slices */
+    uint64_t switches;
+    uint32_t trail_count;
+    uint8_t trail[VCPU_TRAIL]; /* kinds of the last exits, a ring */
+};
+
+/* Registers by number of instruction encoding, RSP included. */
+uint64_t vcpu_gpr(struct vcpu *v, unsigned n);
+void vcpu_set_gpr(struct vcpu *v, unsigned n, uint64_t value);
+/* True in 64-bit code (EFER.LMA and CS.L). */
+bool vcpu_is_64bit(struct vcpu *v);
+unsigned vcpu_cpl(struct vcpu *v);
+/* What a page walk for this vCPU needs. */
+void vcpu_paging(struct vcpu *v, struct guest_paging *out);
+
+/* Raises an exception to be delivered at the next entry, with the rules for one raised while
+ * another is pending. Always OUTCOME_FAULT, or OUTCOME_STOP when it was the third. */
+enum outcome vcpu_raise(struct vcpu *v, struct event e);
+enum outcome vcpu_raise_page_fault(struct vcpu *v, uint64_t address, uint32_t error_code);
+
+#define EXCEPTION(vec)          ((struct event){.type = EVENT_HW_EXCEPTION, .vector = (vec)})
+#define EXCEPTION_ERR(vec, err) \
+    ((struct event){.type = EVENT_HW_EXCEPTION, .vector = (vec), .has_error = true, \
+                    .error_code = (err)})
+#define UD()                    EXCEPTION(6)
+#define GP(err)                 EXCEPTION_ERR(13, err)
+
+/* Asks the running CPU to look at v before its next entry. */
+static inline void vcpu_request(struct vcpu *v, uint64_t bits)
+{
+    __atomic_fetch_or(&v->requests, (uint32_t)bits, __ATOMIC_RELEASE);
+}
+
+/* Allocates and frees a vCPU of vm, its FPU area and the backend's part. NULL: no memory. */
+struct vcpu *vcpu_create(struct vm *vm, unsigned index);
+void vcpu_free(struct vcpu *v);
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a VM: record, memory, start, end. Scrubbing is done in pieces between time slices, so
+ * that a big VM's start or end costs its neighbours no more than a slice.
+ */
+#include "core/vm.h"
+
+#include "arch/x86/regs.h"
+#include "core/backend.h"
+#include "core/host.h"
+#include "core/lib/fmt.h"
+#include "core/lib/string.h"
+#include "core/loader.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/panic.h"
+#include "core/report.h"
+#include "core/sched.h"
+#include "mm/pool.h"
+
+#define SCRUB_PIECE MIB(2)
+#define VM_PAGES    ((unsigned)(ALIGN_UP(sizeof(struct vm), PAGE_SIZE) / PAGE_SIZE))
+
+static struct vm *vms[VM_MAX];
+static unsigned count;
+
+unsigned vm_count(void)
+{
+    return count;
+}
+
+struct vm *vm_at(unsigned i)
+{
+    return i < count ? vms[i] : NULL;
+}
+
+struct vm *vm_find(const char *name)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (str_eq(vms[i]->name, name))
+            return vms[i];
+    return NULL;
+}
+
+bool vm_any_alive(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (vms[i]->state != VM_DEFINED && vms[i]->state != VM_ENDED)
+            return true;
+    return false;
+}
+
+bool vm_ended_well(const struct vm *vm)
+{
+    switch (vm->stop_reason) {
+    case STOP_EXIT:
+        return vm->status == 0;
+    case STOP_NONE:
+    case STOP_RESET:
+    case STOP_HALTED:
+    case STOP_OPERATOR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+const char *vm_state_name(const struct vm *vm)
+{
+    static const char *const names[] = {
+        [VM_DEFINED] = "defined", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
+        [VM_ENDING] = "ending",   [VM_ENDED] = "ended",
+    };
+    return names[vm->state];
+}
+
+const char *stop_reason_name(enum stop_reason reason)
+{
+    static const char *const names[] = {
+        [STOP_NONE] = "none",
+        [STOP_EXIT] = "exit",
+        [STOP_RESET] = "reset",
+        [STOP_HALTED] = "halted",
+        [STOP_OPERATOR] = "operator",
+        [STOP_LOAD] = "load",
+        [STOP_TRIPLE_FAULT] = "triple-fault",
+        [STOP_ENTRY_FAILED] = "entry-failed",
+        [STOP_UNSUPPORTED] = "unsupported",
+        [STOP_MACHINE_CHECK] = "machine-check",
+    };
+    return names[reason];
+}
+
+struct vm *vm_define(const struct config *config, const struct config_vm *definition)
+{
+    if (count == VM_MAX)
+        return NULL;
+    struct vm *vm = pool_alloc_pages(VM_PAGES, NULL);
+    if (!vm)
+        return NULL;
+    str_copy(vm->name, sizeof(vm->name), definition->name);
+    vm->slot = count;
+    vm->kernel = config_text(config, definition->kernel);
+    vm->initrd = config_text(config, definition->initrd);
+    vm->cmdline = config_text(config, definition->cmdline);
+    vm->memory = definition->memory;
+    vms[count++] = vm;
+    return vm;
+}
+
+/* --- memory --- */
+
+static uint64_t low_ram(const struct vm *vm)
+{
+    return min_u64(vm->memory, VM_LOW_RAM);
+}
+
+/* Guest-physical address of byte n of the VM's RAM. */
+static uint64_t ram_address(const struct vm *vm, uint64_t n)
+{
+    return n < low_ram(vm) ? n : VM_HIGH_RAM + (n - low_ram(vm));
+}
+
+static bool take_block(uint64_t left, hpa_t *at, uint64_t *size)
+{
+    if (left >= PAGE_SIZE_2M && page_alloc_2m(&guest_pool, at)) {
+        *size = PAGE_SIZE_2M;
+        return true;
+    }
+    *size = PAGE_SIZE;
+    return page_alloc_4k(&guest_pool, at);
+}
+
+static void give_block(hpa_t at, uint64_t size)
+{
+    if (!(size == PAGE_SIZE_2M ? page_free_2m(&guest_pool, at) : page_free_4k(&guest_pool, at)))
+        panic("vm: page %#lx of a guest was not allocated", at.v);
+}
+
+/* Maps a block for the guest (EPT) and for the hypervisor (window). */
+static enum pl_status map_block(struct vm *vm, uint64_t gpa, hpa_t at, uint64_t size)
+{
+    enum pl_status s = space_map_window(&vm->space, GPA(gpa), at, size);
+    if (s != PL_OK)
+        return s;
+    return radix_map(&vm->gpa_tables, gpa, at, size, RADIX_RWX, RADIX_WB,
+                     min_u64(backend->gpa_page, PAGE_SIZE_2M));
+}
+
+static enum pl_status take_memory(struct vm *vm)
+{
+    for (uint64_t n = 0; n < vm->memory;) {
+        uint64_t gpa = ram_address(vm, n), size;
+        uint64_t left = n < low_ram(vm) ? low_ram(vm) - n : vm->memory - n;
+        hpa_t at;
+        /* Large blocks only where guest-physical addresses are aligned alike. */
+        if (!take_block(IS_ALIGNED(gpa, PAGE_SIZE_2M) ? left : 0, &at, &size))
+            return PL_NO_MEMORY;
+        enum pl_status s = map_block(vm, gpa, at, size);
+        if (s != PL_OK) {
+            struct radix_leaf leaf;
+            /* If the window has it, give_memory() finds it there. */
+            if (!radix_lookup(&vm->space.tables, WINDOW_BASE + gpa, &leaf))
+                give_block(at, size);
+            return s;
+        }
+        n += size;
+    }
+    vm->mem = (struct guest_mem){.window = (uint8_t *)WINDOW_BASE, .n = 1};
+    vm->mem.range[0].size = low_ram(vm);
+    if (vm->memory > VM_LOW_RAM) {
+        vm->mem.n = 2;
+        vm->mem.range[1].base = VM_HIGH_RAM;
+        vm->mem.range[1].size = vm->memory - VM_LOW_RAM;
+    }
+    return PL_OK;
+}
+
+/* Gives back what the window maps; stops at the first hole, where take_memory() stopped. */
+static void give_memory(struct vm *vm)
+{
+    struct radix_leaf leaf;
+    for (uint64_t n = 0; n < vm->memory; n += leaf.page_size) {
+        if (!radix_lookup(&vm->space.tables, WINDOW_BASE + ram_address(vm, n), &leaf))
+            return;
+        give_block(leaf.phys, leaf.page_size);
+    }
+}
+
+/* Zeroes the next piece through the window. True: all is done. */
+static bool scrub_piece(struct vm *vm)
+{
+    uint64_t end = vm->scrub_at < low_ram(vm) ? low_ram(vm) : vm->memory;
+    uint64_t n = min_u64(SCRUB_PIECE, end - vm->scrub_at);
+    hpa_t before = host_current_space();
+    host_load_space(vm->space.root);
+    host_zero((void *)(WINDOW_BASE + ram_address(vm, vm->scrub_at)), n);
+    host_load_space(before);
+    vm->scrub_at += n;
+    return vm->scrub_at == vm->memory;
+}
+
+/* --- end --- */
+
+static void release(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        sched_forget(vm->vcpu[i]);
+        vcpu_free(vm->vcpu[i]);
+        vm->vcpu[i] = NULL;
+    }
+    vm->vcpu_count = 0;
+    if (host_current_space().v == vm->space.root.v)
+        host_load_space(base_space.root);
+    /* Translations go before the pages do. */
+    backend->vm_free(vm);
+    if (vm->space.root.v)
+        give_memory(vm);
+    if (vm->gpa_tables.root.v) {
+        radix_free(&vm->gpa_tables, 0, RADIX_ENTRIES);
+        pool_free(pool_ptr(vm->gpa_tables.root));
+        vm->gpa_tables.root = HPA(0);
+    }
+    space_free(&vm->space);
+    memset(&vm->mem, 0, sizeof(vm->mem));
+    vm->state = VM_ENDED;
+    vm->ended_ns = host_uptime_ns();
+}
+
+static void announce_end(struct vm *vm)
+{
+    log_info("vm %s: ended %s: %s", vm->name, vm_ended_well(vm) ? "well" : "badly", vm->end_text);
+}
+
+enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
+{
+    /* The first reason is the one that counts. */
+    if (vm->stop_reason == STOP_NONE) {
+        va_list args;
+        va_start(args, format);
+        fmt_vprint(vm->end_text, sizeof(vm->end_text), format, args);
+        va_end(args);
+        vm->stop_reason = (uint8_t)reason;
+    }
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vcpu_request(vm->vcpu[i], REQUEST_STOP);
+    return OUTCOME_STOP;
+}
+
+void vm_finish(struct vm *vm, struct vcpu *v)
+{
+    machine_flush(vm);
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        vm->ran += vm->vcpu[i]->ran;
+        for (unsigned k = 0; k < EXIT_KINDS; k++)
+            vm->exits += vm->vcpu[i]->exits[k];
+        sched_remove(vm->vcpu[i]);
+    }
+    if (v && !vm_ended_well(vm))
+        report_vcpu(v);
+    announce_end(vm);
+    vm->state = VM_ENDING;
+    vm->scrub_at = 0;
+}
+
+static void fail_start(struct vm *vm, const char *why)
+{
+    vm_stop(vm, STOP_LOAD, "%s", why);
+    release(vm);
+    log_error("vm %s: not started: %s", vm->name, vm->end_text);
+}
+
+/* --- start --- */
+
+static const char *build(struct vm *vm)
+{
+    if (space_create(&vm->space) != PL_OK ||
+        radix_create(&vm->gpa_tables, backend->gpa_format, &pool_radix_ops, NULL) != PL_OK)
+        return "no hypervisor memory for its page tables";
+    if (take_memory(vm) != PL_OK)
+        return "not enough memory";
+    if (backend->vm_create(vm) != PL_OK || machine_init(vm) != PL_OK)
+        return "no hypervisor memory for it";
+    sched_switch_to(NULL); /* making a vCPU uses the CPU's current-VMCS pointer */
+    vm->tsc_offset = 0 - host_now();
+    for (unsigned i = 0; i < VM_VCPUS; i++) {
+        vm->vcpu[i] = vcpu_create(vm, i);
+        if (!vm->vcpu[i])
+            return "no hypervisor memory for its vCPUs";
+        vm->vcpu_count++;
+    }
+    return NULL;
+}
+
+static void reset_record(struct vm *vm)
+{
+    vm->stop_reason = STOP_NONE;
+    vm->status = 0;
+    vm->end_text[0] = '\0';
+    vm->scrub_at = 0;
+    vm->ran = vm->exits = vm->unlisted_msrs = 0;
+    vm->logged_msrs = 0;
+    vm->console_used = false;
+    vm->started_ns = host_uptime_ns();
+}
+
+void vm_start(struct vm *vm)
+{
+    char why[VM_END_TEXT];
+    uint64_t free_bytes = page_alloc_free(&guest_pool) * PAGE_SIZE;
+    reset_record(vm);
+    if (!loader_check(vm, why, sizeof(why))) {
+        fail_start(vm, why);
+        return;
+    }
+    if (vm->memory > free_bytes) {
+        fmt_print(why, sizeof(why), "memory %lu KiB: only %lu KiB of guest memory are free",
+                  vm->memory / 1024, free_bytes / 1024);
+        fail_start(vm, why);
+        return;
+    }
+    const char *failed = build(vm);
+    if (failed)
+        fail_start(vm, failed);
+    else
+        vm->state = VM_STARTING;
+}
+
+/* The memory is clean: load the guest and let it go. */
+static void launch(struct vm *vm)
+{
+    char why[VM_END_TEXT];
+    struct vcpu_start start;
+    struct vcpu *v = vm->vcpu[0];
+    hpa_t before = host_current_space();
+    host_load_space(vm->space.root);
+    bool ok = loader_load(vm, &start, why, sizeof(why));
+    host_load_space(before);
+    if (!ok) {
+        fail_start(vm, why);
+        return;
+    }
+    sched_switch_to(v);
+    backend->vcpu_start(v, &start);
+    vm->state = VM_RUNNING;
+    sched_add(v);
+    log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);
+}
+
+static bool work_on(struct vm *vm)
+{
+    switch (vm->state) {
+    case VM_STARTING:
+        if (scrub_piece(vm))
+            launch(vm);
+        return true;
+    case VM_ENDING:
+        if (scrub_piece(vm))
+            release(vm);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool vm_work(void)
+{
+    static unsigned next; /* so that two VMs that start share the work */
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = (next + i) % count;
+        if (work_on(vms[at])) {
+            next = at + 1;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine. The record lives as long as its place in the table: definition, and what became
+ * of its last run; RAM, tables and vCPUs exist only from start to end. A VM is found by name or
+ * slot, never kept by address beyond a scheduler pass.
+ */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include "core/bus.h"
+#include "core/config.h"
+#include "core/lines.h"
+#include "core/vcpu.h"
+#include "drivers/emu/vdebug.h"
+#include "drivers/emu/vreset.h"
+#include "drivers/emu/vuart.h"
+#include "mm/guest_mem.h"
+#include "mm/space.h"
+
+#define VM_MAX        CONFIG_VMS
+#define VM_VCPUS      1 /* vCPUs a VM can have */
+#define VM_END_TEXT   160
+/* Guest RAM lies below this and, the rest of it, from 4 GiB on; device memory is between. */
+#define VM_LOW_RAM    GIB(3)
+#define VM_HIGH_RAM   GIB(4)
+
+enum vm_state {
+    VM_DEFINED,  /* not started yet */
+    VM_STARTING, /* its memory is being scrubbed, then loaded */
+    VM_RUNNING,
+    VM_ENDING,   /* its memory is being scrubbed */
+    VM_ENDED,    /* holds nothing but its record */
+};
+
+enum stop_reason {
+    STOP_NONE,
+    STOP_EXIT,         /* the guest asked for it, with a status */
+    STOP_RESET,        /* the guest reset its machine */
+    STOP_HALTED,       /* halted with interrupts off: nothing could wake it */
+    STOP_OPERATOR,
+    STOP_LOAD,         /* it never ran: image or memory */
+    STOP_TRIPLE_FAULT,
+    STOP_ENTRY_FAILED,
+    STOP_UNSUPPORTED,  /* it did what Plinth does not support */
+    STOP_MACHINE_CHECK,
+};
+
+struct vm {
+    char name[CONFIG_NAME_MAX];
+    uint32_t slot;
+    uint8_t state;       /* enum vm_state */
+    uint8_t stop_reason; /* enum stop_reason */
+    bool attached;       /* its console is the operator's terminal */
+    uint32_t status;     /* STOP_EXIT: 0 is well */
+    char end_text[VM_END_TEXT];
+    const char *kernel, *initrd, *cmdline; /* in the configuration, which stays */
+    uint64_t memory;     /* bytes */
+
+    struct vcpu *vcpu[VM_VCPUS];
+    unsigned vcpu_count;
+    struct guest_mem mem;
+    struct space space;        /* the hypervisor's view: its window is this VM's RAM */
+    struct radix gpa_tables;   /* EPT */
+    void *arch;                /* the backend's part */
+    uint64_t tsc_offset;       /* guest TSC = TSC + this */
+    uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
+
+    struct bus ports, memory_bus;
+    struct vuart uart;
+    struct vdebug debug;
+    struct vreset reset;
+    struct line_assembler line;
+
+    uint64_t started_ns, ended_ns;
+    uint64_t ran;              /* TSC ticks, of all vCPUs of the last run */
+    uint64_t exits;            /* of the last run */
+    uint64_t unlisted_msrs;    /* accesses to MSRs without a row */
+    uint32_t logged_msr[8];    /* such numbers that have been logged */
+    unsigned logged_msrs;
+    char last_console_byte;
+    bool console_used;
+};
+
+/* Makes a record from a section of the configuration. NULL: the table or memory is full. */
+struct vm *vm_define(const struct config *config, const struct config_vm *definition);
+/* Takes memory and tables, and leaves the rest to vm_work(). On failure the VM is VM_ENDED. */
+void vm_start(struct vm *vm);
+/* One bounded piece of the work that VM_STARTING and VM_ENDING stand for. True: there was some. */
+bool vm_work(void);
+/* From an exit: this VM is to end. Always OUTCOME_STOP. */
+enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* The scheduler: vm's vCPUs are off its queues; scrub and free. v is the vCPU that stopped it, or
+ * NULL; its report is printed first. */
+void vm_finish(struct vm *vm, struct vcpu *v);
+
+struct vm *vm_find(const char *name);
+/* For i in 0 .. vm_count() - 1. */
+struct vm *vm_at(unsigned i);
+unsigned vm_count(void);
+/* True while some VM holds or wants resources. */
+bool vm_any_alive(void);
+bool vm_ended_well(const struct vm *vm);
+const char *vm_state_name(const struct vm *vm);
+const char *stop_reason_name(enum stop_reason reason);
+
+#endif
