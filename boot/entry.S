@@ -19,10 +19,15 @@ header:
     .word 1, 1
     .long 8 + 7 * 4
     .long 1, 3, 6, 8, 14, 15, 17
-    /* framebuffer (optional): any size; 32 bits a pixel where there is one */
+    /* consoles (optional): EGA text will do, so that a BIOS machine stays in text mode */
+    .balign 8
+    .word 4, 1
+    .long 12, 2
+    /* framebuffer (optional): for UEFI machines, which have no text mode. An indexed mode makes
+     * GRUB 2.06 overrun its own heap with the palette, so a true-colour one is asked for. */
     .balign 8
     .word 5, 1
-    .long 20, 0, 0, 32
+    .long 20, 1024, 768, 32
     /* modules page-aligned */
     .balign 8
     .word 6, 0

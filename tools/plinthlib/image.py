@@ -6,6 +6,7 @@ grub-mkimage for the two boot programs, mtools for the EFI partition, xorriso fo
 GRUB modules are linked in, for an emulated disk is slow, and the same input gives the same bytes.
 
     /boot/plinth.elf      the hypervisor, stripped (GRUB would load debug sections, too)
+    /boot/plinth-text.elf the same for BIOS machines: its header asks for no framebuffer
     /boot/plinth.cfg      the configuration, verbatim
     /boot/m/N             kernels and initrds; the module's string is the path in the configuration
     /boot/grub/grub.cfg   what is loaded, readable
@@ -13,6 +14,7 @@ GRUB modules are linked in, for an emulated disk is slow, and the same input giv
 import hashlib
 import os
 import shutil
+import struct
 import tempfile
 
 from plinthlib import config as configuration
@@ -26,6 +28,9 @@ COMMON = ["normal", "configfile", "echo", "halt", "serial", "terminal", "test", 
 BIOS_MODULES = COMMON + ["biosdisk"]
 EFI_MODULES = COMMON + ["fat", "efi_gop", "efi_uga"]
 EFI_SLACK = 64 << 10
+MB2_MAGIC = 0xe85250d6
+TAG_FRAMEBUFFER = 5
+TAG_UNKNOWN = 0x7f05     # optional tags that GRUB does not know are skipped
 
 
 def _write(path, data):
@@ -42,6 +47,8 @@ def _grub_cfg(cmdline, modules):
     """modules: [(file on the disc, its string)]. A failure to load is said on the serial port."""
     words = " ".join(_quote(w) for w in cmdline.split())
     lines = ["set timeout=0",
+             "set plinth=/boot/plinth.elf",
+             "if [ $grub_platform = pc ]; then set plinth=/boot/plinth-text.elf; fi",
              "function fail {",
              "    serial --unit=0 --speed=115200",
              "    terminal_output serial console",
@@ -49,7 +56,7 @@ def _grub_cfg(cmdline, modules):
              '    echo "plinth: panic: GRUB cannot load $1"',
              "    halt",
              "}",
-             f"if multiboot2 /boot/plinth.elf {words}; then true; else fail plinth.elf; fi"]
+             f"if multiboot2 $plinth {words}; then true; else fail plinth.elf; fi"]
     for path, string in modules:
         name = _quote(string)
         lines.append(f"if module2 {path} {name}; then true; else fail {name}; fi")
@@ -78,6 +85,26 @@ def _stage_modules(folder, config_path, names, unchecked):
             _write(folder + seen[digest], data)
         rows.append((seen[digest], name))
     return rows
+
+
+def _without_framebuffer(elf):
+    """The hypervisor with the framebuffer tag of its Multiboot2 header made one that GRUB skips.
+
+    With that tag GRUB 2.06 leaves BIOS text mode, which costs a machine without a fast framebuffer
+    dearly, and where it finds only an indexed mode it overruns its own heap with the palette.
+    """
+    image = bytearray(elf)
+    at = elf.find(struct.pack("<I", MB2_MAGIC))
+    end = at + struct.unpack_from("<I", elf, at + 8)[0]
+    at += 16
+    while at < end:
+        kind, _, size = struct.unpack_from("<HHI", image, at)
+        if kind == TAG_FRAMEBUFFER:
+            struct.pack_into("<H", image, at, TAG_UNKNOWN)
+        if kind == 0 or size < 8:
+            break
+        at += (size + 7) & ~7
+    return bytes(image)
 
 
 def _make_bios(work, disc, early, env):
@@ -140,6 +167,8 @@ def make(config_path, names, output, cmdline="", unchecked=False, hypervisor=Non
         disc = os.path.join(work, "disc")
         _write(disc + "/boot/plinth.cfg", text)
         run_quietly(["objcopy", "-S", hypervisor, disc + "/boot/plinth.elf"], "hypervisor", env)
+        with open(disc + "/boot/plinth.elf", "rb") as f:
+            _write(disc + "/boot/plinth-text.elf", _without_framebuffer(f.read()))
         modules = [("/boot/plinth.cfg", "config")]
         modules += _stage_modules(disc, config_path, names, unchecked)
         grub_cfg = _grub_cfg(cmdline, modules)
