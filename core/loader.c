@@ -3,7 +3,7 @@
  * Loading guests. What a kernel file is and what it wants is image.c's and linux_boot.c's; here the
  * pieces are placed and copied through guest_mem. Guest-physical layout below 1 MiB:
  *
- *   0x1000  GDT of the 64-bit start      0x7000   boot_params (bzImage)
+ *   0x1000  GDT of the 64-bit start      0x8000   boot_params (bzImage)
  *   0x2000  page tables of that start    0x10000  PVH start info with all it points to
  *           (6 pages)                    0x20000  command line (bzImage)
  */
@@ -18,7 +18,7 @@
 
 #define GDT_AT         0x1000
 #define TABLES_AT      0x2000
-#define BOOT_PARAMS_AT 0x7000
+#define BOOT_PARAMS_AT 0x8000
 #define START_INFO_AT  0x10000
 #define START_INFO_MAX 0x4000
 #define CMDLINE_AT     0x20000
