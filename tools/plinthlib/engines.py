@@ -119,7 +119,7 @@ def bochs_command(folder, image, tty, options):
     go = os.path.join(folder, "continue")
     with open(go, "w", encoding="utf-8") as f:
         f.write("c\n")
-    return ["bochs", "-q", "-f", rc, "-rc", go]
+    return ["bochs", "-f", rc, "-rc", go]
 
 
 def qemu_command(folder, image, kvm, options):

@@ -23,7 +23,7 @@ from plinthlib.base import BAD_CONFIG, BUILD, ROOT, Failure, run_quietly
 GRUB = "/usr/lib/grub"
 EPOCH = "1700000000"          # any fixed time will do
 FAT_SERIAL = "504c4e54"
-COMMON = ["normal", "configfile", "echo", "halt", "serial", "terminal", "test", "search",
+COMMON = ["normal", "configfile", "true", "echo", "halt", "serial", "terminal", "test", "search",
           "search_fs_file", "iso9660", "part_msdos", "part_gpt", "multiboot2", "boot"]
 BIOS_MODULES = COMMON + ["biosdisk"]
 EFI_MODULES = COMMON + ["fat", "efi_gop", "efi_uga"]
