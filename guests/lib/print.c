@@ -11,9 +11,22 @@
 #define LSR_THRE  BIT(5)
 #define PATIENCE  10000000u /* polls until the UART counts as dead, and output is dropped */
 
+/* 115200 baud, 8 data bits, no parity: out of reset a real one sends 5 bits at no rate at all. */
+static void set_up(void)
+{
+    out8(PLINTH_PORT_UART + 3, 0x80);
+    out8(PLINTH_PORT_UART + 0, 1);
+    out8(PLINTH_PORT_UART + 1, 0);
+    out8(PLINTH_PORT_UART + 3, 0x03);
+}
+
 static void put(char c)
 {
-    static bool dead;
+    static bool ready, dead;
+
+    if (!ready)
+        set_up();
+    ready = true;
     for (uint32_t i = 0; !dead && !(in8(UART_LSR) & LSR_THRE); i++) {
         pause();
         dead = i == PATIENCE;
