@@ -46,6 +46,9 @@ struct backend {
     uint64_t (*get_reg)(struct vcpu *v, enum vreg reg);
     void (*set_reg)(struct vcpu *v, enum vreg reg, uint64_t value);
     void (*get_segment)(struct vcpu *v, enum seg_name seg, struct segment *out);
+    unsigned (*cpl)(struct vcpu *v);
+    /* Default operand size of the code that runs: 16, 32 or 64. */
+    unsigned (*code_bits)(struct vcpu *v);
     /* Clears the interrupt shadow and queues the single-step trap that stepping over an
      * instruction owes. */
     void (*finish_step)(struct vcpu *v);

@@ -49,7 +49,7 @@ static enum outcome write_cr4(struct vcpu *v, uint64_t value)
 static enum outcome mov_to_cr(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t value = vcpu_gpr(v, x->cr.gpr);
-    if (!vcpu_is_64bit(v))
+    if (backend->code_bits(v) != 64)
         value = (uint32_t)value;
     switch (x->cr.cr) {
     case 0:
@@ -95,7 +95,7 @@ enum outcome exit_xsetbv(struct vcpu *v, struct vm_exit *x)
     uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
     (void)x;
     /* #UD without CR4.OSXSAVE comes before the exit, but CPL is for us to check. */
-    if (vcpu_cpl(v) != 0 ||
+    if (backend->cpl(v) != 0 ||
         xcr0_check_write((uint32_t)v->gpr[GPR_RCX], value, host_fpu_mask()) != CR_OK)
         return vcpu_raise(v, GP(0));
     if (value != v->xcr0) {

@@ -55,7 +55,7 @@ const char *exit_kind_name(unsigned kind)
 /* The new RIP was beyond 4 GiB and the old one was not, or it wrapped: in 32-bit code EIP wraps. */
 static COLD uint64_t step_far(struct vcpu *v, uint64_t next)
 {
-    return vcpu_is_64bit(v) ? next : (uint32_t)next;
+    return backend->code_bits(v) == 64 ? next : (uint32_t)next;
 }
 
 __attribute__((hot)) enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x)

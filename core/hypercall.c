@@ -86,7 +86,7 @@ static enum outcome hypercall_EXIT(struct hypercall *h)
 enum outcome exit_vmcall(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
-    bool wide = vcpu_is_64bit(v);
+    bool wide = backend->code_bits(v) == 64;
     uint64_t mask = wide ? UINT64_MAX : UINT32_MAX;
     struct hypercall h = {
         .v = v,
@@ -95,7 +95,7 @@ enum outcome exit_vmcall(struct vcpu *v, struct vm_exit *x)
     };
     uint64_t number = v->gpr[GPR_RAX] & mask;
     enum outcome outcome = OUTCOME_ADVANCE;
-    if (vcpu_cpl(v) != 0)
+    if (backend->cpl(v) != 0)
         h.result = (uint64_t)PLINTH_EPERM;
     else if (number >= ARRAY_LEN(table) || !table[number])
         h.result = (uint64_t)PLINTH_ENOSYS;

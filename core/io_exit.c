@@ -181,8 +181,8 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
         .index = v->gpr[index],
     };
     backend->get_segment(v, (enum seg_name)x->io.segment, &c.segment);
-    c.wide = vcpu_is_64bit(v);
-    c.access = vcpu_cpl(v) == 3 ? WALK_USER : 0;
+    c.wide = backend->code_bits(v) == 64;
+    c.access = backend->cpl(v) == 3 ? WALK_USER : 0;
     vcpu_paging(v, &c.paging);
     enum stringio_result r = stringio_run(&s, &string_ops, &c, STRING_CHUNK);
     v->gpr[GPR_RCX] = s.rcx;

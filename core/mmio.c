@@ -5,30 +5,23 @@
  * all ones and writes go nowhere, as on a PC. An instruction that insn.c does not know stops the
  * VM with its bytes: never a wrong result.
  */
-#include "arch/x86/cr.h"
-#include "arch/x86/msr.h"
-#include "arch/x86/regs.h"
-#include "arch/x86/seg.h"
 #include "core/backend.h"
 #include "core/insn.h"
 #include "core/machine.h"
 #include "core/vm.h"
 
-static unsigned code_mode(struct vcpu *v, const struct segment *cs)
-{
-    if ((backend->get_reg(v, VREG_EFER) & EFER_LMA) && (cs->access & AR_L))
-        return 64;
-    return cs->access & AR_DB ? 32 : 16;
-}
-
 /* Reads up to 15 bytes at RIP; fewer where the next page cannot be read. 0: not even one. */
-static size_t fetch(struct vcpu *v, uint64_t rip, const struct segment *cs, unsigned mode,
-                    uint8_t bytes[INSN_MAX_LENGTH])
+static size_t fetch(struct vcpu *v, uint64_t rip, unsigned mode, uint8_t bytes[INSN_MAX_LENGTH])
 {
+    struct segment cs;
     struct guest_paging paging;
     struct walk_info info;
-    unsigned access = WALK_EXEC | (vcpu_cpl(v) == 3 ? WALK_USER : 0);
-    uint64_t at = mode == 64 ? rip : (uint32_t)(cs->base + rip);
+    unsigned access = WALK_EXEC | (backend->cpl(v) == 3 ? WALK_USER : 0);
+    uint64_t at = rip;
+    if (mode != 64) {
+        backend->get_segment(v, SEG_CS, &cs);
+        at = (uint32_t)(cs.base + rip);
+    }
     size_t n = INSN_MAX_LENGTH, in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
     vcpu_paging(v, &paging);
     if (guest_copy_from(&paging, &v->vm->mem, GVA(at), access, bytes, n, &info) == WALK_OK)
@@ -104,13 +97,11 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn in;
-    struct segment cs;
     uint64_t rip = backend->get_reg(v, VREG_RIP);
     if (x->memory.fetch || x->memory.table || v->reinject_valid)
         return cannot_emulate(v, x, rip);
-    backend->get_segment(v, SEG_CS, &cs);
-    unsigned mode = code_mode(v, &cs);
-    size_t n = fetch(v, rip, &cs, mode, bytes);
+    unsigned mode = backend->code_bits(v);
+    size_t n = fetch(v, rip, mode, bytes);
     enum insn_op op = n ? insn_decode(bytes, n, mode, &in) : INSN_UNKNOWN;
     if (op == INSN_UNKNOWN || op == INSN_TRUNCATED)
         return unknown_instruction(v, x, rip, bytes, n);

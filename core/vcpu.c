@@ -5,9 +5,6 @@
 #include "core/vcpu.h"
 
 #include "arch/x86/regs.h"
-#include "arch/x86/cr.h"
-#include "arch/x86/msr.h"
-#include "arch/x86/seg.h"
 #include "core/backend.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
@@ -32,22 +29,6 @@ void vcpu_set_gpr(struct vcpu *v, unsigned n, uint64_t value)
         backend->set_reg(v, VREG_RSP, value);
     else
         v->gpr[n] = value;
-}
-
-bool vcpu_is_64bit(struct vcpu *v)
-{
-    struct segment cs;
-    if (!(backend->get_reg(v, VREG_EFER) & EFER_LMA))
-        return false;
-    backend->get_segment(v, SEG_CS, &cs);
-    return cs.access & AR_L;
-}
-
-unsigned vcpu_cpl(struct vcpu *v)
-{
-    struct segment ss;
-    backend->get_segment(v, SEG_SS, &ss);
-    return AR_DPL(ss.access);
 }
 
 void vcpu_paging(struct vcpu *v, struct guest_paging *out)

@@ -89,9 +89,6 @@ struct vcpu {
 /* Registers by number of instruction encoding, RSP included. */
 uint64_t vcpu_gpr(struct vcpu *v, unsigned n);
 void vcpu_set_gpr(struct vcpu *v, unsigned n, uint64_t value);
-/* True in 64-bit code (EFER.LMA and CS.L). */
-bool vcpu_is_64bit(struct vcpu *v);
-unsigned vcpu_cpl(struct vcpu *v);
 /* What a page walk for this vCPU needs. */
 void vcpu_paging(struct vcpu *v, struct guest_paging *out);
 

@@ -92,8 +92,16 @@ static void count_missing(void *ctx, const struct vmx_caps_row *row)
         caps->missing++;
 }
 
+/* VPIDs are of use only where their translations can be flushed. */
+static void drop_vpid(const struct vmx_raw *raw, struct vmx_caps *out)
+{
+    if (!(raw->ept_vpid & VPID_CAP_INVVPID) ||
+        !(raw->ept_vpid & (VPID_CAP_SINGLE | VPID_CAP_ALL)))
+        out->word[WORD_PROC2] &= ~VMX_CTL(ENABLE_VPID);
+}
+
 /* The preemption timer keeps its value across exits, or an exit would start the slice anew. */
-static void drop_useless(struct vmx_caps *out)
+static void drop_timer(struct vmx_caps *out)
 {
     bool save = out->word[WORD_EXIT] & VMX_CTL(SAVE_PREEMPTION_TIMER);
     bool timer = out->word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER);
@@ -119,7 +127,8 @@ bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out)
     if (!(out->word[WORD_PROC] & VMX_CTL(USE_TPR_SHADOW)) && raw->vmx)
         out->word[WORD_PROC] |= (VMX_CTL(CR8_LOAD_EXITING) | VMX_CTL(CR8_STORE_EXITING)) &
                                 out->allowed1[WORD_PROC];
-    drop_useless(out);
+    drop_timer(out);
+    drop_vpid(raw, out);
     out->ept_1g = raw->ept_vpid & EPT_CAP_1G;
     out->ept_ad = raw->ept_vpid & EPT_CAP_AD;
     out->invept_single = (raw->ept_vpid & EPT_CAP_INVEPT_SINGLE) && (raw->ept_vpid & EPT_CAP_INVEPT);

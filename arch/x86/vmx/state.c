@@ -8,6 +8,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/regs.h"
+#include "arch/x86/seg.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/cr.h"
@@ -122,6 +123,22 @@ void vmx_get_segment(struct vcpu *v, enum seg_name seg, struct segment *out)
     out->base = vmx_vmread(SEGMENT_FIELD(BASE, seg));
     out->limit = (uint32_t)vmx_vmread(SEGMENT_FIELD(LIMIT, seg));
     out->access = (uint32_t)vmx_vmread(SEGMENT_FIELD(ACCESS_RIGHTS, seg));
+}
+
+unsigned vmx_cpl(struct vcpu *v)
+{
+    (void)v;
+    return AR_DPL(vmcs_get(GUEST_SS_ACCESS_RIGHTS));
+}
+
+unsigned vmx_code_bits(struct vcpu *v)
+{
+    uint32_t cs = vmcs_get(GUEST_CS_ACCESS_RIGHTS);
+    (void)v;
+    /* L means something only with LMA. */
+    if ((cs & AR_L) && (vmcs_get(GUEST_IA32_EFER) & EFER_LMA))
+        return 64;
+    return cs & AR_DB ? 32 : 16;
 }
 
 void vmx_set_segment(enum seg_name seg, const struct segment *s)
