@@ -2,8 +2,8 @@
 /*
  * The three debug ports every guest has: 0x80 (POST code), 0xE9 (console byte), 0xF4 (exit with a
  * status). PURE, sans-I/O: what the guest did is recorded here, its owner looks after each access.
- * One struct, three regions: of one port, one port, and VDEBUG_EXIT_PORTS, so that a status may have
- * 32 bits.
+ * One struct, three regions: of one port, one port, and VDEBUG_EXIT_PORTS, so that a status may
+ * have 32 bits.
  */
 #ifndef DRIVERS_EMU_VDEBUG_H
 #define DRIVERS_EMU_VDEBUG_H

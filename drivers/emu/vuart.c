@@ -122,7 +122,7 @@ static uint8_t interrupt_id(const struct vuart *u)
 static bool vuart_irq(const void *dev)
 {
     const struct vuart *u = dev;
-    /* On a PC the chip's OUT2 pin gates its interrupt line, and loopback holds that pin inactive. */
+    /* On a PC the OUT2 pin gates the interrupt line, and loopback holds that pin inactive. */
     return (u->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2 && interrupt_id(u) != IIR_NONE;
 }
 
