@@ -8,12 +8,6 @@
 
 #define SECOND UINT64_C(1000000000) /* ns */
 
-/* TSC ticks to ns; a split multiplication, so that days of ticks do not overflow. */
-static uint64_t ticks_to_ns(uint64_t ticks, uint64_t khz)
-{
-    return ticks / khz * 1000000 + ticks % khz * 1000000 / khz;
-}
-
 static void sleep_until(uint64_t tsc, uint64_t ns)
 {
     if (guest_on_plinth())
@@ -26,14 +20,15 @@ static void sleep_until(uint64_t tsc, uint64_t ns)
 int guest_main(const char *cmdline)
 {
     uint64_t ticks = guest_option_number(cmdline, "ticks", 3), khz = guest_tsc_khz();
-    bool forever = guest_option(cmdline, "forever"), plinth = guest_on_plinth();
-    uint64_t time0 = plinth ? (uint64_t)plinth_TIME() : 0, tsc0 = rdtsc();
+    bool forever = guest_option(cmdline, "forever");
+    uint64_t time0, tsc0, time, tsc;
     int wrong = 0;
 
+    guest_read_clocks(&time0, &tsc0);
     for (uint64_t n = 1; forever || n <= ticks; n++) {
         sleep_until(tsc0 + n * khz * 1000, time0 + n * SECOND);
-        uint64_t by_tsc = ticks_to_ns(rdtsc() - tsc0, khz);
-        uint64_t by_time = plinth ? (uint64_t)plinth_TIME() - time0 : by_tsc;
+        guest_read_clocks(&time, &tsc);
+        uint64_t by_tsc = guest_ticks_to_ns(tsc - tsc0), by_time = time - time0;
         uint64_t apart = by_tsc > by_time ? by_tsc - by_time : by_time - by_tsc;
 
         guest_print("counter: tick %llu\n", (unsigned long long)n);

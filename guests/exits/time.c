@@ -50,12 +50,13 @@ static void check_tsd(void)
 
 static void check_rate(void)
 {
+    uint64_t time0, tsc0, time, tsc;
+    guest_read_clocks(&time0, &tsc0);
     uint64_t khz = guest_tsc_khz();
-    uint64_t time0 = (uint64_t)plinth_TIME(), tsc0 = rdtsc();
     while (rdtsc() - tsc0 < khz * 100) /* 100 ms */
         pause();
-    uint64_t ns = (uint64_t)plinth_TIME() - time0;
-    uint64_t by_tsc = (rdtsc() - tsc0) * 1000 / khz * 1000;
+    guest_read_clocks(&time, &tsc);
+    uint64_t ns = time - time0, by_tsc = guest_ticks_to_ns(tsc - tsc0);
     check_true("tsc-rate-is-time-rate", ns * 50 > by_tsc * 49 && ns * 50 < by_tsc * 51);
 }
 

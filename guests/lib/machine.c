@@ -55,6 +55,28 @@ uint64_t guest_tsc_khz(void)
     return khz ? khz : 1000000;
 }
 
+/* A split multiplication, so that days of ticks do not overflow. */
+uint64_t guest_ticks_to_ns(uint64_t ticks)
+{
+    uint64_t khz = guest_tsc_khz();
+    return ticks / khz * 1000000 + ticks % khz * 1000000 / khz;
+}
+
+void guest_read_clocks(uint64_t *ns, uint64_t *tsc)
+{
+    uint64_t closest = ~UINT64_C(0);
+    bool plinth = guest_on_plinth();
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t before = rdtsc(), time = plinth ? (uint64_t)plinth_TIME() : 0, after = rdtsc();
+        if (after - before < closest) {
+            closest = after - before;
+            *ns = plinth ? time : guest_ticks_to_ns(after);
+            *tsc = after;
+        }
+    }
+}
+
 /* The text after key and '=' (or key itself without '='), or NULL; *len is the length of the rest
  * of the word. */
 static const char *find_word(const char *cmdline, const char *key, size_t *len)
