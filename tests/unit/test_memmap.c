@@ -85,6 +85,8 @@ static void wrap_around(void **state)
     };
     memmap_build(&m, raw, ARRAY_LEN(raw), NULL, 0);
     CHECK(&m, {HPA(0x100000), 0x80000});
+    memmap_build(&m, raw, 2, NULL, 0);
+    CHECK(&m, {HPA(0x100000), 0x100000});
     const struct extent reserved[] = {{HPA(0x110000), UINT64_MAX}};
     memmap_build(&m, raw, 1, reserved, 1);
     CHECK(&m, {HPA(0x100000), 0x10000});
