@@ -47,7 +47,20 @@ boot_entry:
     mov $boot_stack_top, %esp
     mov %eax, %ebp                  /* magic */
     mov %ebx, %edi                  /* information */
-    /* First sign of life, before any check: one line on each console. */
+    /* First sign of life, before any check: one line on each console. COM1 at 115200 8N1: GRUB may
+     * never have programmed it. */
+    mov $0x3fb, %dx
+    mov $0x83, %al
+    outb %al, %dx
+    mov $0x3f9, %dx
+    xor %eax, %eax
+    outb %al, %dx
+    dec %edx
+    inc %eax
+    outb %al, %dx
+    mov $0x3fb, %dx
+    mov $0x03, %al
+    outb %al, %dx
     mov $text_alive, %esi
     call early_print
 

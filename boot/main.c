@@ -155,13 +155,25 @@ static void print_caps(fmt_sink_fn *sink, void *ctx)
     vmx_caps_for_each(&vmx_raw, print_caps_row, &to);
 }
 
-static void print_missing(void *ctx, const struct vmx_caps_row *row)
+/* The required ones by name, and what to do about the first: the others hang on it. */
+struct missing {
+    char names[200];
+    size_t used;
+    const char *advice;
+};
+
+static void note_missing(void *ctx, const struct vmx_caps_row *row)
 {
-    const char **advice = ctx;
+    struct missing *m = ctx;
     if (row->have || row->need != NEED_REQUIRED)
         return;
-    if (!*advice)
-        *advice = row->advice;
+    if (!m->advice)
+        m->advice = row->advice;
+    if (m->used + strlen(row->name) + 8 < sizeof(m->names))
+        m->used += fmt_print(m->names + m->used, sizeof(m->names) - m->used, "%s%s",
+                             m->used ? ", " : "", row->name);
+    else if (!strchr(m->names, '+'))
+        m->used += fmt_print(m->names + m->used, sizeof(m->names) - m->used, " + more");
 }
 
 static void choose_backend(void)
@@ -174,12 +186,13 @@ static void choose_backend(void)
         guest_cpu_init();
         return;
     }
-    const char *advice = NULL;
+    struct missing missing = {.used = 0};
     log_error("this machine cannot run VMs; have/want/need:");
     print_caps(log_sink, NULL);
-    vmx_caps_for_each(&vmx_raw, print_missing, (void *)&advice);
-    if (advice)
-        log_error("what to do: %s", advice);
+    vmx_caps_for_each(&vmx_raw, note_missing, &missing);
+    log_error("missing: %s", missing.used ? missing.names : "nothing, but VMXON failed");
+    if (missing.advice)
+        log_error("what to do: %s", missing.advice);
     log_info("the console works all the same: try help");
 }
 
@@ -218,7 +231,10 @@ static void define_vms(void)
         if (!c->valid) {
             log_error("vm %s: not defined: its section of the configuration has errors", c->name);
             power_count_failure();
-        } else if (backend && !vm_define(&config, c)) {
+        } else if (!backend) {
+            log_error("vm %s: not started: this machine cannot run VMs", c->name);
+            power_count_failure();
+        } else if (!vm_define(&config, c)) {
             log_error("vm %s: not defined: no memory", c->name);
             power_count_failure();
         }

@@ -115,7 +115,8 @@ static bool string_probe(void *ctx, uint64_t linear, unsigned size)
         if (r == WALK_OK && !guest_mem_contains(&c->v->vm->mem, info.gpa, 1))
             r = WALK_NO_MEMORY;
         if (r != WALK_OK) {
-            info.gva = GVA(linear + at);
+            /* CR2 gets the first byte that cannot be reached. */
+            info.gva = GVA(at ? max_u64(linear, (linear + at) & PAGE_MASK) : linear);
             return walk_failed(c, r, &info);
         }
     }
@@ -184,7 +185,9 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     c.wide = backend->code_bits(v) == 64;
     c.access = backend->cpl(v) == 3 ? WALK_USER : 0;
     vcpu_paging(v, &c.paging);
-    enum stringio_result r = stringio_run(&s, &string_ops, &c, STRING_CHUNK);
+    /* A single step is one iteration, with its trap after each. */
+    unsigned limit = v->rflags & RFLAGS_TF ? 1 : STRING_CHUNK;
+    enum stringio_result r = stringio_run(&s, &string_ops, &c, limit);
     v->gpr[GPR_RCX] = s.rcx;
     v->gpr[index] = s.index;
     enum outcome after = machine_after_io(v->vm);
@@ -194,6 +197,8 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     case STRINGIO_DONE:
         return OUTCOME_ADVANCE;
     case STRINGIO_MORE:
+        if (x->slow_step)
+            backend->finish_step(v);
         return OUTCOME_RETRY;
     default:
         return c.outcome;

@@ -256,7 +256,7 @@ void vm_finish(struct vm *vm, struct vcpu *v)
             vm->exits += vm->vcpu[i]->exits[k];
         sched_remove(vm->vcpu[i]);
     }
-    if (v && !vm_ended_well(vm))
+    if (v && vm->stop_reason >= STOP_TRIPLE_FAULT)
         report_vcpu(v);
     announce_end(vm);
     vm->state = VM_ENDING;

@@ -39,7 +39,7 @@ enum stop_reason {
     STOP_HALTED,       /* halted with interrupts off: nothing could wake it */
     STOP_OPERATOR,
     STOP_LOAD,         /* it never ran: image or memory */
-    STOP_TRIPLE_FAULT,
+    STOP_TRIPLE_FAULT, /* from here on: worth a report of its registers */
     STOP_ENTRY_FAILED,
     STOP_UNSUPPORTED,  /* it did what Plinth does not support */
     STOP_MACHINE_CHECK,
