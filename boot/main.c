@@ -231,6 +231,8 @@ static void define_vms(void)
         if (!c->valid) {
             log_error("vm %s: not defined: its section of the configuration has errors", c->name);
             power_count_failure();
+        } else if (!backend && !c->autostart) {
+            continue;
         } else if (!backend) {
             log_error("vm %s: not started: this machine cannot run VMs", c->name);
             power_count_failure();
