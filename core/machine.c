@@ -28,7 +28,7 @@ enum pl_status machine_init(struct vm *vm)
         {VRESET_CONTROL_PORT, 1, 1, &vreset_control_ops, &vm->reset},
         {VDEBUG_POST_PORT, 1, 1, &vdebug_post_ops, &vm->debug},
         {VDEBUG_CONSOLE_PORT, 1, 1, &vdebug_console_ops, &vm->debug},
-        {VDEBUG_EXIT_PORT, 1, 4, &vdebug_exit_ops, &vm->debug},
+        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, &vdebug_exit_ops, &vm->debug},
         {COM1, VUART_PORTS, 1, &vuart_ops, &vm->uart},
     };
     bus_init(&vm->ports);
