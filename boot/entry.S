@@ -168,9 +168,9 @@ early_stop:
 text_alive:
     .asciz "Plinth: alive\r\n"
 text_no_long_mode:
-    .asciz "Plinth: stopped: this CPU has no 64-bit mode (long mode); Plinth needs an x86-64 CPU\r\n"
+    .asciz "Plinth: stopped: this CPU has no 64-bit mode (long mode): an x86-64 CPU is needed\r\n"
 text_no_nx:
-    .asciz "Plinth: stopped: this CPU has no NX bit, or the firmware hides it (set-up: Execute Disable)\r\n"
+    .asciz "Plinth: stopped: no NX bit; if the CPU has one, enable Execute Disable in set-up\r\n"
     .balign 16
 boot_gdt:
     .quad 0

@@ -70,7 +70,7 @@ NORETURN void host_reboot(void);
 /* --- the end: boot/panic.c --- */
 /* An exception in root mode that nothing survives. */
 NORETURN void host_exception(const struct exception_frame *f, uint64_t cr2);
-/* Prints what is known about the machine's state behind a panic's message, then stops or reboots. */
+/* Prints what is known about the machine's state behind a panic's message, then stops. */
 NORETURN void host_panic_end(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hypercalls: one function per row of abi/hypercalls.def. Each reads and checks everything first and
- * then does what cannot fail. The contract is written up in docs/abi.md.
+ * Hypercalls: one function per row of abi/hypercalls.def. Each reads and checks everything first
+ * and then does what cannot fail. The contract is written up in docs/abi.md.
  */
 #include "core/abi/plinth.h"
 #include "core/backend.h"

@@ -21,7 +21,7 @@ struct device_ops {
     /* To the state after power-on; the device's wiring (names, clocks) stays. */
     void (*reset)(void *dev);
     void (*access)(void *dev, struct io_access *a);
-    /* Lets time pass up to now (nanoseconds of the VM's clock, never going back). NULL: timeless. */
+    /* Lets time pass up to now (nanoseconds of the VM's clock, never going back). NULL: none. */
     void (*advance)(void *dev, uint64_t now_ns);
     /* When advance() must be called next, UINT64_MAX for never. NULL: timeless. */
     uint64_t (*deadline)(const void *dev);

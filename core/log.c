@@ -27,7 +27,7 @@ void log_sink(void *ctx, const char *text, size_t len)
         host_console_write(text, len);
 }
 
-/* A line is composed first and sent in one piece, so that the console can put it above its prompt. */
+/* Composed first and sent in one piece, so that the console can put it above its prompt. */
 struct line {
     char text[512];
     size_t used;

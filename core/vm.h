@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtual machine. The record lives as long as its place in the table: definition, and what became
- * of its last run; RAM, tables and vCPUs exist only from start to end. A VM is found by name or
- * slot, never kept by address beyond a scheduler pass.
+ * A virtual machine. The record lives as long as its place in the table: definition, and what
+ * became of its last run; RAM, tables and vCPUs exist only from start to end. A VM is found by
+ * name or slot, never kept by address beyond a scheduler pass.
  */
 #ifndef CORE_VM_H
 #define CORE_VM_H

@@ -11,7 +11,8 @@ exception_stubs:
     .rept 256
     .balign 16
     /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP and 29, 30 push an error code themselves. */
-    .if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30)
+    .if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || \
+        (vector == 21) || (vector == 29) || (vector == 30)
     .else
     push $0
     .endif

@@ -29,7 +29,7 @@ static inline bool str_starts(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* Copies at most size - 1 bytes of src and always terminates dst (size > 0). False if src was cut. */
+/* Copies at most size - 1 bytes and always terminates dst (size > 0). False if src was cut. */
 static inline bool str_copy(char *dst, size_t size, const char *src)
 {
     size_t n = strlen(src);

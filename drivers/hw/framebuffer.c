@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The screen as a text console. PURE, see framebuffer.h. Text is kept in two shadows: what should be
- * seen and what is; a write changes the first, and at its end only the cells that differ are drawn.
- * So scrolling reads no video memory, and a burst of lines draws each cell once.
+ * The screen as a text console. PURE, see framebuffer.h. Text is kept in two shadows: what should
+ * be seen and what is; a write changes the first, and at its end only the cells that differ are
+ * drawn. So scrolling reads no video memory, and a burst of lines draws each cell once.
  */
 #include "drivers/hw/framebuffer.h"
 #include "drivers/hw/font.h"
@@ -156,7 +156,7 @@ static void new_line(struct framebuffer *fb)
     memset(fb->text[fb->row], ' ', sizeof(fb->text[0]));
 }
 
-/* A line that is just full wraps when its next character comes, so that "\n" makes no empty line. */
+/* A line that is just full wraps when its next character comes: "\n" makes no empty line. */
 static void put_visible(struct framebuffer *fb, char c)
 {
     if (fb->column == fb->columns)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * counter: a good neighbour. Sleeps a second between lines, and holds the hypervisor's clock against
- * its own TSC: both must have moved by a second, and by the same amount within 2 %. Words: ticks=N,
- * forever. Exit status: the number of things that were wrong.
+ * counter: a good neighbour. Sleeps a second between lines, and holds the hypervisor's clock
+ * against its own TSC: both must have moved by a second, and by the same amount within 2 %.
+ * Words: ticks=N, forever. Exit status: the number of things that were wrong.
  */
 #include "guests/lib/guest.h"
 

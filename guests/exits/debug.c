@@ -81,7 +81,8 @@ static void check_breakpoints(void)
 
 /* Every text is one instruction behind 9 bytes that set TF, so a trap shows 9 + its length. */
 #define STEP(regs, text) \
-    GUEST_RUN(regs, "pushfq\n\t.byte 0x81, 0x0c, 0x24, 0, 1, 0, 0\n\tpopfq\n\t" text "\n\tnop\n\tnop")
+    GUEST_RUN(regs, "pushfq\n\t.byte 0x81, 0x0c, 0x24, 0, 1, 0, 0\n\tpopfq\n\t" text \
+                    "\n\tnop\n\tnop")
 
 static void check_step(const char *name, const struct guest_regs *r, uint64_t length)
 {

@@ -34,7 +34,8 @@ static void check_console(void)
     uint64_t end = guest_ram_end();
     check_true("console-write", plinth_CONSOLE_WRITE((uint64_t)text, sizeof(text) - 1) >= 0);
     check_true("console-write-nothing", plinth_CONSOLE_WRITE((uint64_t)text, 0) >= 0);
-    check_equal("console-too-long", (uint64_t)plinth_CONSOLE_WRITE(0x100000, PLINTH_CONSOLE_MAX + 1),
+    check_equal("console-too-long",
+                (uint64_t)plinth_CONSOLE_WRITE(0x100000, PLINTH_CONSOLE_MAX + 1),
                 (uint64_t)PLINTH_EINVAL);
     check_equal("console-length-huge", (uint64_t)plinth_CONSOLE_WRITE(0x100000, ~UINT64_C(0)),
                 (uint64_t)PLINTH_EINVAL);

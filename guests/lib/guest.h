@@ -43,8 +43,8 @@ bool guest_option_is(const char *cmdline, const char *key, const char *value);
 bool guest_on_plinth(void);
 /* TSC ticks a millisecond; bare: a guess, 1 GHz. */
 uint64_t guest_tsc_khz(void);
-/* Reads TIME and the TSC at the same moment, as far as a guest that may be preempted between the two
- * can tell: the closest of a few tries. Bare, *ns is made from the TSC. */
+/* Reads TIME and the TSC at the same moment, as far as a guest that may be preempted between the
+ * two can tell: the closest of a few tries. Bare, *ns is made from the TSC. */
 void guest_read_clocks(uint64_t *ns, uint64_t *tsc);
 /* TSC ticks as nanoseconds, without overflow. */
 uint64_t guest_ticks_to_ns(uint64_t ticks);

@@ -131,8 +131,10 @@ bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out)
     drop_vpid(raw, out);
     out->ept_1g = raw->ept_vpid & EPT_CAP_1G;
     out->ept_ad = raw->ept_vpid & EPT_CAP_AD;
-    out->invept_single = (raw->ept_vpid & EPT_CAP_INVEPT_SINGLE) && (raw->ept_vpid & EPT_CAP_INVEPT);
-    out->invvpid_single = (raw->ept_vpid & VPID_CAP_SINGLE) && (raw->ept_vpid & VPID_CAP_INVVPID);
+    out->invept_single =
+        (raw->ept_vpid & EPT_CAP_INVEPT_SINGLE) && (raw->ept_vpid & EPT_CAP_INVEPT);
+    out->invvpid_single =
+        (raw->ept_vpid & VPID_CAP_SINGLE) && (raw->ept_vpid & VPID_CAP_INVVPID);
     out->timer_shift = raw->misc & 0x1f;
     out->can_run = out->missing == 0;
     return out->can_run;

@@ -150,7 +150,8 @@ static const struct exit_row {
 } rows[] = {
 #define INSN(n, name_, fn, kind_)  [n] = {fn, kind_, ROW_INSN, #name_, NULL},
 #define EXIT(n, name_, fn, kind_)  [n] = {fn, kind_, 0, #name_, NULL},
-#define NEVER(n, name_, why_)      [n] = {vmx_decode_qualification, EXIT_UNKNOWN, ROW_NEVER, #name_, why_},
+#define NEVER(n, name_, why_) \
+    [n] = {vmx_decode_qualification, EXIT_UNKNOWN, ROW_NEVER, #name_, why_},
 #include "arch/x86/vmx/exits.def"
 #undef INSN
 #undef EXIT
