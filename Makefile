@@ -51,7 +51,7 @@ endif
 KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
-.PHONY: all help run test check unit fuzz-replay fuzz system bench clean guests layers headers \
+.PHONY: all help run test check unit fuzz-replay fuzz system clean guests layers headers \
 	style cppcheck analyze tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -71,7 +71,7 @@ $(B)/.setup-%: $(SETUP)
 # --- the hypervisor -------------------------------------------------------------------------
 $(B)/include/asm_offsets.h: arch/x86/asm_offsets.c $(B)/.setup-build | $(B)/include
 	$(call say,GEN,$@)$(CC) $(CFLAGS_KERNEL) -MMD -MT $@ -MF $(B)/asm_offsets.d -S -o $(B)/asm_offsets.s $<
-	$(Q)sed -n 's/^.*->\([A-Z0-9_]*\) [$$]*\([0-9-]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@
+	$(Q)sed -n 's/^.*->\([A-Z0-9_]*\) \([0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@
 -include $(B)/asm_offsets.d
 
 $(B)/include:
@@ -85,7 +85,8 @@ $(B)/kernel/%.S.o: %.S $(B)/include/asm_offsets.h
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(CFLAGS_KERNEL) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
-CFLAGS_core_lib_string := -fno-tree-loop-distribute-patterns -fno-builtin
+CFLAGS_core_lib_string := -fno-builtin \
+	$(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
 # Linked twice: the symbol table for backtraces is made from the first link and sits behind
 # everything else, so that adding it moves no symbol.
@@ -188,9 +189,6 @@ system: all $(B)/.setup-emulate ## the system tests in the emulators
 
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all
-
-bench: all $(B)/.setup-emulate ## exit costs in emulated instructions
-	@$(PYTHON) tests/bench/run
 
 run: all $(B)/.setup-emulate ## boot the demo guests; your terminal is the serial console
 	@$(PYTHON) tools/plinth run $(or $(CONFIG),guests/demo.cfg)

@@ -178,7 +178,9 @@ static void note_missing(void *ctx, const struct vmx_caps_row *row)
 
 static void choose_backend(void)
 {
-    backend = vmx_init();
+    char without[256] = "";
+    boot_option(info.cmdline, "without", without, sizeof(without));
+    backend = vmx_init(without);
     command_set_caps(print_caps);
     if (backend) {
         log_info("%s: ready%s", backend->name,

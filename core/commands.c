@@ -10,6 +10,7 @@
 #include "core/host.h"
 #include "core/lib/string.h"
 #include "core/log.h"
+#include "core/panic.h"
 #include "core/power.h"
 #include "core/report.h"
 #include "core/sched.h"
@@ -26,7 +27,7 @@ struct call {
 typedef void command_fn(const struct call *c);
 
 static command_fn command_help, command_vm_list, command_vm_show, command_attach, command_log,
-    command_caps, command_mem, command_version, command_reboot, command_poweroff;
+    command_caps, command_mem, command_version, command_panic, command_reboot, command_poweroff;
 
 static const struct command {
     const char *name;     /* one or two words */
@@ -42,6 +43,7 @@ static const struct command {
     {"caps", NULL, command_caps, "what this CPU has, and what Plinth wants and needs"},
     {"mem", NULL, command_mem, "memory: pools and VMs"},
     {"version", NULL, command_version, "of this hypervisor"},
+    {"panic", NULL, command_panic, "crash the hypervisor on purpose: see its report"},
     {"reboot", NULL, command_reboot, "restart the machine; VMs end"},
     {"poweroff", NULL, command_poweroff, "switch the machine off; VMs end"},
 };
@@ -204,6 +206,12 @@ static void command_mem(const struct call *c)
 static void command_version(const struct call *c)
 {
     SAY(c, "Plinth %s\n", PLINTH_VERSION);
+}
+
+static void command_panic(const struct call *c)
+{
+    (void)c;
+    panic("asked for by the operator");
 }
 
 static void command_reboot(const struct call *c)

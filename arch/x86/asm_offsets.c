@@ -6,7 +6,7 @@
 #include "arch/x86/percpu.h"
 #include "core/vcpu.h"
 
-#define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))
+#define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %c0\"" : : "i"(value))
 
 void asm_offsets(void);
 void asm_offsets(void)

@@ -44,6 +44,30 @@ static const char *const firmware_advice = "enable VT-x (Intel Virtualization Te
                                            "firmware set-up, then switch the power off and on";
 static const char *const cpu_advice = "this needs another CPU (or emulator CPU model)";
 
+static bool take_out(struct vmx_raw *raw, const char *name, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++) {
+        const struct control *c = &controls[i];
+        if (c->need != WANTED || strlen(c->name) != len || memcmp(c->name, name, len) != 0)
+            continue;
+        raw->word[c->word] &= ~(BIT(c->bit) << 32);
+        return true;
+    }
+    return false;
+}
+
+const char *vmx_caps_without(struct vmx_raw *raw, const char *list)
+{
+    while (*list) {
+        const char *comma = strchr(list, ',');
+        size_t len = comma ? (size_t)(comma - list) : strlen(list);
+        if (!take_out(raw, list, len))
+            return list;
+        list += len + (comma ? 1 : 0);
+    }
+    return NULL;
+}
+
 static bool unlocked(const struct vmx_raw *raw)
 {
     uint64_t f = raw->feature_control;

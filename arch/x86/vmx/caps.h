@@ -55,6 +55,9 @@ struct vmx_caps {
     unsigned missing;             /* REQUIRED rows that failed */
 };
 
+/* Takes the WANTED controls whose names stand in list (comma-separated) out of what the CPU offers:
+ * each degradation can be tried on any machine. Returns the first word that names none, or NULL. */
+const char *vmx_caps_without(struct vmx_raw *raw, const char *list);
 MUST_CHECK bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out);
 
 /* One row of the have/want/need table. */

@@ -213,9 +213,12 @@ static bool make_bitmaps(void)
     return true;
 }
 
-const struct backend *vmx_init(void)
+const struct backend *vmx_init(const char *without)
 {
     read_raw(&vmx_raw);
+    const char *unknown = vmx_caps_without(&vmx_raw, without);
+    if (unknown)
+        log_warn("without=%s: no control that Plinth can do without has this name", unknown);
     if (!vmx_negotiate(&vmx_raw, &vmx_caps))
         return NULL;
     if (!unlock() || !switch_on())

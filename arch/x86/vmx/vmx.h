@@ -40,8 +40,8 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 }
 
 /* Reads the capability MSRs, negotiates, and switches VMX on. NULL when something required is
- * missing; vmx_caps_for_each(&vmx_raw, ...) says what. */
-const struct backend *vmx_init(void);
+ * missing; vmx_caps_for_each(&vmx_raw, ...) says what. without: see vmx_caps_without(). */
+const struct backend *vmx_init(const char *without);
 void vmx_off(void);
 
 /* vmcs_init.c: the parts of a VMCS that never change, and a vCPU's start state. */
