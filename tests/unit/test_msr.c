@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * core/msr.c: the rows of msr.def are in order and say something, the look-up finds exactly them,
+ * and what guests rely on is as it was decided.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "arch/x86/msr.h"
+#include "core/lib/string.h"
+#include "core/msr.h"
+
+static void test_rows(void **state)
+{
+    (void)state;
+    assert_int_equal(msr_row_count, MSR_ROW_COUNT);
+    for (size_t i = 0; i < msr_row_count; i++) {
+        const struct msr_row *r = &msr_rows[i];
+        assert_true(r->first <= r->last);
+        assert_true(strlen(r->name) > 0 && strlen(r->why) > 0);
+        if (i > 0 && r->first <= msr_rows[i - 1].last)
+            fail_msg("%s does not stand after %s", r->name, msr_rows[i - 1].name);
+        /* A row that only faults is no row; SAME means "as it reads". */
+        assert_false(r->read == MSR_FAULT && r->write == MSR_FAULT);
+        assert_true(r->read != MSR_SAME);
+        if (r->write == MSR_SAME)
+            assert_int_equal(r->read, MSR_CONST);
+        if (r->switched)
+            assert_int_equal(r->write, MSR_HARDWARE);
+        /* What the hardware may write, it must be able to read back. */
+        if (r->write == MSR_HARDWARE)
+            assert_int_equal(r->read, MSR_HARDWARE);
+    }
+}
+
+static const struct msr_row *scan(uint32_t msr)
+{
+    for (size_t i = 0; i < msr_row_count; i++)
+        if (msr >= msr_rows[i].first && msr <= msr_rows[i].last)
+            return &msr_rows[i];
+    return NULL;
+}
+
+static void test_find(void **state)
+{
+    (void)state;
+    for (uint32_t low = 0; low <= 0x2000; low++) {
+        assert_ptr_equal(msr_find(low), scan(low));
+        assert_ptr_equal(msr_find(0xc0000000 + low), scan(0xc0000000 + low));
+        assert_null(msr_find(0x40000000 + low));
+    }
+    assert_null(msr_find(UINT32_MAX));
+    assert_null(msr_find(0xbfffffff));
+}
+
+static void test_not_offered(void **state)
+{
+    (void)state;
+    const uint32_t numbers[] = {
+        MSR_IA32_TSC_ADJUST, MSR_IA32_SPEC_CTRL, MSR_IA32_PRED_CMD, MSR_IA32_BIOS_UPDT_TRIG,
+        MSR_IA32_MTRRCAP, MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_MTRR_PHYSBASE0,
+        MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_VMX_BASIC, MSR_IA32_VMX_EPT_VPID_CAP,
+        MSR_IA32_VMX_TRUE_ENTRY_CTLS, MSR_IA32_TSC_DEADLINE, MSR_IA32_X2APIC_BASE, 0x345, 0xc1,
+        0x186, 0x38f, 0x1c9, 0x560, 0x6a0,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        assert_null(msr_find(numbers[i]));
+}
+
+static void test_decided(void **state)
+{
+    (void)state;
+    const struct msr_row *r = msr_find(MSR_IA32_EFER);
+    assert_int_equal(r->write, MSR_CALL);
+    assert_ptr_equal(r, &msr_rows[MSR_ROW_IA32_EFER]);
+    /* Bochs cannot switch its local APIC on again: a write never reaches it. */
+    r = msr_find(MSR_IA32_APIC_BASE);
+    assert_int_equal(r->read, MSR_CONST);
+    assert_int_equal(r->write, MSR_SAME);
+    assert_int_equal(r->value & APIC_BASE_ENABLE, 0);
+    assert_int_equal(r->value & APIC_BASE_BSP, APIC_BASE_BSP);
+    r = msr_find(MSR_IA32_FEATURE_CONTROL);
+    assert_int_equal(r->value, FEATURE_CONTROL_LOCK);
+    assert_int_equal(r->write, MSR_FAULT);
+    assert_int_equal(msr_find(MSR_IA32_MCG_CAP)->value, 0);
+    /* One row, three numbers. */
+    assert_ptr_equal(msr_find(MSR_IA32_SYSENTER_CS), msr_find(MSR_IA32_SYSENTER_EIP));
+    assert_ptr_equal(msr_find(MSR_IA32_FS_BASE), msr_find(MSR_IA32_GS_BASE));
+}
+
+static void test_switched(void **state)
+{
+    (void)state;
+    /* Registers that the VMCS does not hold and that the hardware writes: all of them switch. */
+    const uint32_t switched[] = {MSR_IA32_STAR, MSR_IA32_LSTAR, MSR_IA32_CSTAR, MSR_IA32_FMASK,
+                                 MSR_IA32_KERNEL_GS_BASE, MSR_IA32_TSC_AUX};
+    unsigned count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(switched); i++)
+        assert_true(msr_find(switched[i])->switched);
+    for (size_t i = 0; i < msr_row_count; i++)
+        count += msr_rows[i].switched;
+    assert_int_equal(count, ARRAY_LEN(switched));
+    const uint32_t in_vmcs[] = {MSR_IA32_SYSENTER_CS, MSR_IA32_PAT, MSR_IA32_FS_BASE};
+    for (size_t i = 0; i < ARRAY_LEN(in_vmcs); i++)
+        assert_false(msr_find(in_vmcs[i])->switched);
+}
+
+static void test_needs(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        const struct msr_features f = {.rdtscp = i & 1, .xsaves = i & 2};
+        assert_int_equal(msr_row_offered(msr_find(MSR_IA32_TSC_AUX), &f), f.rdtscp);
+        assert_int_equal(msr_row_offered(msr_find(MSR_IA32_XSS), &f), f.xsaves);
+        assert_true(msr_row_offered(msr_find(MSR_IA32_TSC), &f));
+        assert_true(msr_row_offered(msr_find(MSR_IA32_EFER), &f));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_not_offered), cmocka_unit_test(test_decided),
+        cmocka_unit_test(test_switched),    cmocka_unit_test(test_needs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
