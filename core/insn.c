@@ -1,53 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The decoder. PURE. Prefixes, then a row of a table by opcode, then the operands which the row
- * asks for. To add an instruction, add a row; one that is in no table is INSN_UNKNOWN, and so are
- * forms whose operands are all registers, since such an instruction touches no memory. Every byte
- * is fetched through fetch(), which knows how many there are and how long an instruction may be.
- * Have open: SDM, "Instruction Format" and "Opcode Map".
+ * The decoder. PURE. Prefixes, then a row of insn_table.c by opcode, then the operands which the
+ * row asks for. To add an instruction, add a row; one that is in no table is INSN_UNKNOWN, and so
+ * are forms whose operands are all registers, since such an instruction touches no memory. Every
+ * byte is fetched through fetch(), which knows how many there are and how long an instruction may
+ * be. Have open: SDM, "Instruction Format" and "Opcode Map".
  */
 #include "core/insn.h"
 
+#include "core/insn_table.h"
 #include "core/lib/string.h"
-
-/* What a row asks for. */
-#define ROW_BYTE   BIT(0) /* operands are bytes, whatever the operand size */
-#define ROW_IMM    BIT(1) /* an immediate of operand size, but at most 4 bytes */
-#define ROW_MOFFS  BIT(2) /* no ModRM: the address follows, the register is rAX */
-#define ROW_REG0   BIT(3) /* ModRM.reg extends the opcode and must be 0 */
-#define ROW_MEM8   BIT(4) /* the memory operand is 1 byte, */
-#define ROW_MEM16  BIT(5) /* 2 bytes, */
-#define ROW_MEM32  BIT(6) /* 4 bytes; the register's size is the operand size */
-#define ROW_LONG   BIT(7) /* another instruction outside 64-bit mode */
-#define ROW_HLE    BIT(8) /* F2 and F3 are lock-elision hints, which any processor may ignore */
-
-struct row {
-    uint8_t opcode;
-    uint8_t op; /* enum insn_op */
-    uint16_t flags;
-};
-
-static const struct row one_byte[] = {
-    {0x63, INSN_MOVSX, ROW_MEM32 | ROW_LONG},
-    {0x88, INSN_MOV_STORE, ROW_BYTE | ROW_HLE},
-    {0x89, INSN_MOV_STORE, ROW_HLE},
-    {0x8a, INSN_MOV_LOAD, ROW_BYTE},
-    {0x8b, INSN_MOV_LOAD, 0},
-    {0xa0, INSN_MOV_LOAD, ROW_BYTE | ROW_MOFFS},
-    {0xa1, INSN_MOV_LOAD, ROW_MOFFS},
-    {0xa2, INSN_MOV_STORE, ROW_BYTE | ROW_MOFFS},
-    {0xa3, INSN_MOV_STORE, ROW_MOFFS},
-    {0xc6, INSN_MOV_STORE_IMM, ROW_BYTE | ROW_IMM | ROW_REG0 | ROW_HLE},
-    {0xc7, INSN_MOV_STORE_IMM, ROW_IMM | ROW_REG0 | ROW_HLE},
-};
-
-/* Behind 0F. */
-static const struct row two_byte[] = {
-    {0xb6, INSN_MOVZX, ROW_MEM8},
-    {0xb7, INSN_MOVZX, ROW_MEM16},
-    {0xbe, INSN_MOVSX, ROW_MEM8},
-    {0xbf, INSN_MOVSX, ROW_MEM16},
-};
 
 #define REX_W 0x08
 #define REX_R 0x04
@@ -62,7 +24,8 @@ struct decoder {
     unsigned at;
     enum failure failure; /* once set, every further byte reads 0 */
     struct insn *out;
-    bool opsize, addrsize, lock, repeat;
+    bool opsize, addrsize, lock;
+    uint8_t repeat;       /* F2 or F3, the last one; 0: none */
     uint8_t rex;          /* 0: none */
     uint8_t seg;          /* of an override, or INSN_NO_REG */
     uint8_t operand;      /* operand size, bytes */
@@ -127,7 +90,7 @@ static bool take_prefix(struct decoder *d, uint8_t byte)
         return true;
     case 0xf2:
     case 0xf3:
-        d->repeat = true;
+        d->repeat = byte;
         return true;
     default:
         return false;
@@ -220,15 +183,7 @@ static void address_32bit(struct decoder *d, unsigned mod, unsigned rm)
         o->seg = INSN_SS;
 }
 
-/* --- the rest ------------------------------------------------------------------------------- */
-
-static const struct row *find_row(const struct row *rows, size_t n, uint8_t opcode)
-{
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].opcode == opcode)
-            return &rows[i];
-    return NULL;
-}
+/* --- operands ------------------------------------------------------------------------------- */
 
 static void set_register(struct decoder *d, unsigned reg, bool byte)
 {
@@ -238,80 +193,185 @@ static void set_register(struct decoder *d, unsigned reg, bool byte)
     o->reg = (uint8_t)(o->high_byte ? reg - 4 : reg);
 }
 
-static void set_widths(struct decoder *d, const struct row *row)
+static bool has_register(const struct insn *o)
 {
-    struct insn *o = d->out;
-    uint8_t operand = row->flags & ROW_BYTE ? 1 : d->operand;
-    o->reg_width = row->op == INSN_MOV_STORE_IMM ? 0 : operand;
-    o->width = operand;
-    if (row->flags & ROW_MEM8)
-        o->width = 1;
-    else if (row->flags & ROW_MEM16)
-        o->width = 2;
-    else if (row->flags & ROW_MEM32)
-        o->width = 4;
+    return o->form == INSN_FORM_REG_MEM || o->form == INSN_FORM_MEM_REG;
 }
 
-/* ModRM and what hangs on it. False: no memory operand, or not this instruction. */
-static bool take_modrm(struct decoder *d, const struct row *row)
+static void set_widths(struct decoder *d, unsigned flags)
 {
-    uint8_t modrm = fetch(d);
-    unsigned mod = modrm >> 6, reg = modrm >> 3 & 7, rm = modrm & 7;
-    if (d->failure != FAILED_NOT)
-        return true;
-    if (mod == 3 || ((row->flags & ROW_REG0) && reg != 0))
+    struct insn *o = d->out;
+    uint8_t operand = flags & ROW_BYTE ? 1 : d->operand;
+    if ((flags & ROW_STACK) && o->mode == 64 && operand == 4)
+        operand = 8;
+    o->reg_width = has_register(o) ? operand : 0;
+    o->width = operand;
+    if (flags & ROW_MEM8)
+        o->width = 1;
+    else if (flags & ROW_MEM16)
+        o->width = 2;
+    else if (flags & ROW_MEM32)
+        o->width = 4;
+    else if (flags & ROW_PAIR)
+        o->width = d->operand == 8 ? 16 : 8;
+    o->aligned = o->width == 16;
+}
+
+/* What ModRM says of memory. False: it names a register instead. */
+static bool take_memory(struct decoder *d, uint8_t modrm)
+{
+    unsigned mod = modrm >> 6, rm = modrm & 7;
+    if (mod == 3)
         return false;
     if (d->out->address_size == 2)
         address_16bit(d, mod, rm);
     else
         address_32bit(d, mod, rm);
-    if (!(row->flags & ROW_REG0))
-        set_register(d, reg | (d->rex & REX_R ? 8 : 0), (row->flags & ROW_BYTE) != 0);
     return true;
 }
 
-static bool prefixes_allowed(const struct decoder *d, const struct row *row)
+static unsigned modrm_reg(const struct decoder *d, uint8_t modrm)
 {
-    if (d->lock || (d->repeat && !(row->flags & ROW_HLE)))
+    return (modrm >> 3 & 7u) | (d->rex & REX_R ? 8u : 0u);
+}
+
+static bool prefixes_allowed(const struct decoder *d, const struct insn_row *row)
+{
+    bool string = row->form == INSN_FORM_STRING;
+    if (d->lock && !(row->flags & ROW_LOCK))
+        return false;
+    if (d->repeat && !string && !(row->flags & ROW_HLE) && !d->lock)
         return false;
     if ((row->flags & ROW_LONG) && d->out->mode != 64)
+        return false;
+    if ((row->flags & ROW_NO_66) && d->opsize)
         return false;
     /* Vendors disagree on how much a 16-bit MOVSXD reads. */
     return !((row->flags & ROW_MEM32) && d->operand == 2);
 }
 
-/* All but the bookkeeping. False: unknown. */
-static bool decode(struct decoder *d)
+static void take_immediate(struct decoder *d, unsigned flags)
 {
     struct insn *o = d->out;
-    uint8_t opcode = take_prefixes(d);
-    const struct row *row;
-    set_sizes(d);
-    if (opcode == 0x0f)
-        row = find_row(two_byte, ARRAY_LEN(two_byte), fetch(d));
-    else
-        row = find_row(one_byte, ARRAY_LEN(one_byte), opcode);
+    if (flags & ROW_IMM)
+        o->imm = fetch_signed(d, o->width < 4 ? o->width : 4);
+    else if (flags & ROW_IMM8)
+        o->imm = fetch_signed(d, 1);
+    else if (flags & ROW_ONE)
+        o->imm = 1;
+}
+
+/* rSI with DS or its override; rDI has ES, and no prefix changes that. */
+static void set_string(struct decoder *d)
+{
+    enum { SI = 6, DI = 7 };
+    struct insn *o = d->out;
+    bool by_di = o->op == INSN_STOS || o->op == INSN_SCAS;
+    o->base = by_di ? DI : SI;
+    if (by_di) {
+        o->seg = INSN_ES;
+        d->seg = INSN_NO_REG;
+    }
+    if (by_di || o->op == INSN_LODS) {
+        o->reg = 0;
+        o->reg_width = o->width;
+    }
+    if (d->repeat)
+        o->repeat = d->repeat == 0xf3 ? INSN_REPE : INSN_REPNE;
+}
+
+/* --- instructions --------------------------------------------------------------------------- */
+
+/* A row and all behind its opcode. False: not this instruction. */
+static bool decode_row(struct decoder *d, const struct insn_row *row)
+{
+    struct insn *o = d->out;
+    bool modrm_follows = !(row->flags & ROW_MOFFS) && row->form != INSN_FORM_STRING;
+    uint8_t modrm = modrm_follows ? fetch(d) : 0;
     if (d->failure != FAILED_NOT)
         return true;
-    if (!row || !prefixes_allowed(d, row))
+    if (row->flags & ROW_GROUP)
+        row = &insn_groups[row->sub][modrm >> 3 & 7];
+    if (row->op == INSN_UNKNOWN || !prefixes_allowed(d, row))
         return false;
     o->op = row->op;
-    set_widths(d, row);
-    if (row->flags & ROW_MOFFS) {
+    o->form = row->form;
+    o->sub = row->sub;
+    o->lock = d->lock;
+    set_widths(d, row->flags);
+    if (row->form == INSN_FORM_STRING)
+        set_string(d);
+    else if (row->flags & ROW_MOFFS)
         o->disp = (int64_t)fetch_unsigned(d, o->address_size);
-        set_register(d, 0, (row->flags & ROW_BYTE) != 0);
-    } else if (!take_modrm(d, row)) {
+    else if (!take_memory(d, modrm))
         return false;
-    }
-    if (row->flags & ROW_IMM)
-        o->imm = fetch_signed(d, o->width < 4 ? o->width : 4);
-    if (d->seg != INSN_NO_REG)
-        o->seg = d->seg;
-    o->length = (uint8_t)d->at;
+    if (has_register(o))
+        set_register(d, modrm_reg(d, modrm), (row->flags & ROW_BYTE) != 0);
+    take_immediate(d, row->flags);
     return true;
 }
 
-enum insn_op insn_decode(const uint8_t *bytes, size_t n, unsigned mode, struct insn *out)
+/* F2 and F3 choose before 66 does, which then means nothing. */
+static const struct insn_xmm_row *find_xmm(const struct decoder *d, unsigned map, uint8_t opcode)
+{
+    uint8_t prefix = d->repeat ? d->repeat : d->opsize ? 0x66 : 0;
+    for (size_t i = 0; i < INSN_XMM_ROWS; i++) {
+        const struct insn_xmm_row *x = &insn_xmm[i];
+        if (x->opcode == opcode && x->map == map && x->prefix == prefix)
+            return x;
+    }
+    return NULL;
+}
+
+static bool decode_xmm(struct decoder *d, const struct insn_xmm_row *x)
+{
+    struct insn *o = d->out;
+    uint8_t modrm = fetch(d);
+    if (d->failure != FAILED_NOT)
+        return true;
+    if (d->lock || !take_memory(d, modrm))
+        return false;
+    o->op = x->op;
+    o->form = x->op == INSN_XMM_LOAD ? INSN_FORM_REG_MEM : INSN_FORM_MEM_REG;
+    o->width = x->width ? x->width : d->rex & REX_W ? 8 : 4;
+    o->aligned = x->aligned;
+    o->reg_width = 16;
+    o->reg = (uint8_t)modrm_reg(d, modrm);
+    return true;
+}
+
+/* All but the bookkeeping. False: unknown. */
+static bool decode(struct decoder *d)
+{
+    const struct insn_row *rows = insn_one_byte;
+    const struct insn_xmm_row *xmm = NULL;
+    uint8_t opcode = take_prefixes(d);
+    set_sizes(d);
+    if (opcode == 0x0f) {
+        unsigned map = INSN_MAP_0F;
+        rows = insn_two_byte;
+        opcode = fetch(d);
+        if (opcode == 0x38) {
+            map = INSN_MAP_0F38;
+            rows = insn_three_byte;
+            opcode = fetch(d);
+        }
+        xmm = find_xmm(d, map, opcode);
+    }
+    if (d->failure != FAILED_NOT)
+        return true;
+    const struct insn_row *row = &rows[opcode];
+    if (!xmm && row->op == INSN_UNKNOWN && !(row->flags & ROW_GROUP))
+        return false;
+    if (!(xmm ? decode_xmm(d, xmm) : decode_row(d, row)))
+        return false;
+    if (d->seg != INSN_NO_REG)
+        d->out->seg = d->seg;
+    d->out->length = (uint8_t)d->at;
+    return true;
+}
+
+enum insn_op insn_decode_any(const uint8_t *bytes, size_t n, unsigned mode, struct insn *out)
 {
     struct decoder d = {.bytes = bytes, .n = n, .out = out, .seg = INSN_NO_REG};
     memset(out, 0, sizeof(*out));
@@ -326,6 +386,15 @@ enum insn_op insn_decode(const uint8_t *bytes, size_t n, unsigned mode, struct i
         out->op = INSN_TRUNCATED;
     return (enum insn_op)out->op;
 }
+
+enum insn_op insn_decode(const uint8_t *bytes, size_t n, unsigned mode, struct insn *out)
+{
+    if (insn_decode_any(bytes, n, mode, out) > INSN_MOVSX)
+        out->op = INSN_UNKNOWN;
+    return (enum insn_op)out->op;
+}
+
+/* --- where the operand is ------------------------------------------------------------------- */
 
 static uint64_t cut(uint64_t v, unsigned bytes)
 {
@@ -342,6 +411,21 @@ uint64_t insn_offset(const struct insn *in, const uint64_t gpr[16], uint64_t rip
     if (in->index != INSN_NO_REG)
         offset += gpr[in->index] * in->scale;
     return cut(offset, in->address_size);
+}
+
+unsigned insn_bit_offset(const struct insn *in, const uint64_t gpr[16], uint64_t rip,
+                         uint64_t *offset)
+{
+    unsigned bits = 8u * in->width;
+    *offset = insn_offset(in, gpr, rip);
+    if (in->reg == INSN_NO_REG)
+        return (unsigned)in->imm & (bits - 1);
+    /* The register is a signed number of bits from the operand's own address. */
+    unsigned shift = 64 - bits;
+    int64_t bit = (int64_t)(gpr[in->reg] << shift) >> shift;
+    unsigned within = (unsigned)bit & (bits - 1);
+    *offset = cut(*offset + (uint64_t)((bit - (int64_t)within) / 8), in->address_size);
+    return within;
 }
 
 uint64_t insn_effective_address(const struct insn *in, const uint64_t gpr[16], uint64_t rip,
