@@ -12,6 +12,7 @@
 #include "core/cr.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
+#include "core/interrupt.h"
 #include "core/vm.h"
 
 static enum outcome write_cr0(struct vcpu *v, uint64_t value)
@@ -59,7 +60,8 @@ static enum outcome mov_to_cr(struct vcpu *v, struct vm_exit *x)
     case 8:
         if (value & ~BITS(3, 0))
             return vcpu_raise(v, GP(0));
-        v->cr8 = value;
+        vlapic_set_cr8(&v->apic, (uint8_t)value);
+        interrupt_apic_effects(v);
         return OUTCOME_ADVANCE;
     default:
         return vm_stop(v->vm, STOP_UNSUPPORTED, "unexpected exit: MOV to CR%u", x->cr.cr);
@@ -70,7 +72,7 @@ static enum outcome mov_from_cr(struct vcpu *v, struct vm_exit *x)
 {
     if (x->cr.cr != 8)
         return vm_stop(v->vm, STOP_UNSUPPORTED, "unexpected exit: MOV from CR%u", x->cr.cr);
-    vcpu_set_gpr(v, x->cr.gpr, v->cr8);
+    vcpu_set_gpr(v, x->cr.gpr, vlapic_cr8(&v->apic));
     return OUTCOME_ADVANCE;
 }
 

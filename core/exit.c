@@ -38,6 +38,7 @@ static const struct {
     [EXIT_NMI]           = {exit_retry,         "NMI"},
     [EXIT_TIMER]         = {exit_timer,         "timer"},
     [EXIT_WINDOW]        = {exit_window,        "window"},
+    [EXIT_TPR]           = {exit_window,        "TPR"},
     [EXIT_TRIPLE_FAULT]  = {exit_triple_fault,  "triple fault"},
     [EXIT_TASK_SWITCH]   = {exit_task_switch,   "task switch"},
     [EXIT_INIT]          = {exit_retry,         "INIT"},
@@ -77,8 +78,10 @@ __attribute__((hot)) enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *
 static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
-    /* With IF clear, and no NMI to come, this is a guest's way to say that it is done. */
-    if (!(v->rflags & RFLAGS_IF))
+    v->wake_on_interrupt = v->rflags & RFLAGS_IF;
+    /* With IF clear on the last vCPU that could send an NMI, this is a guest's way to say that it
+     * is done. */
+    if (!v->wake_on_interrupt && !v->nmi_pending && vm_all_halted(v->vm, v))
         return vm_stop(v->vm, STOP_HALTED, "halted with interrupts off");
     v->wake_at = UINT64_MAX;
     return OUTCOME_BLOCK;

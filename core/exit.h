@@ -32,6 +32,7 @@ enum exit_kind {
     EXIT_NMI,          /* a physical one */
     EXIT_TIMER,        /* the preemption timer */
     EXIT_WINDOW,       /* the guest can take an interrupt or an NMI now */
+    EXIT_TPR,          /* its task priority lets a waiting interrupt through now */
     EXIT_TRIPLE_FAULT,
     EXIT_TASK_SWITCH,
     EXIT_INIT,

@@ -3,6 +3,7 @@
  * Hypercalls: one function per row of abi/hypercalls.def. Each reads and checks everything first
  * and then does what cannot fail. The contract is written up in docs/abi.md.
  */
+#include "arch/x86/regs.h"
 #include "core/abi/plinth.h"
 #include "core/backend.h"
 #include "core/console.h"
@@ -67,6 +68,7 @@ static enum outcome hypercall_YIELD(struct hypercall *h)
     }
     if (until <= now)
         return OUTCOME_ADVANCE;
+    h->v->wake_on_interrupt = h->v->rflags & RFLAGS_IF;
     h->v->wake_at = host_now() + host_ns_to_tsc(until - now);
     return OUTCOME_BLOCK;
 }

@@ -16,14 +16,14 @@
 static uint32_t port_in(struct vm *vm, uint16_t port, unsigned size)
 {
     struct io_access a = {.size = (uint8_t)size, .write = false};
-    (void)bus_access(&vm->ports, port, &a);
+    machine_port(vm, port, &a);
     return (uint32_t)a.value;
 }
 
 static void port_out(struct vm *vm, uint16_t port, unsigned size, uint32_t value)
 {
     struct io_access a = {.size = (uint8_t)size, .write = true, .value = value};
-    (void)bus_access(&vm->ports, port, &a);
+    machine_port(vm, port, &a);
 }
 
 /* IN writes AL, AX or EAX, the latter zero-extended. */

@@ -1,55 +1,144 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The PC that a guest finds: its ports and who answers them.
+ * The PC that a guest finds: its ports and memory regions, who answers them, and on which line a
+ * device interrupts.
  *
- *   0x60 0x64 0x92 0xCF9   resets (drivers/emu/vreset.c)
- *   0x80 0xE9 0xF4         debug ports (drivers/emu/vdebug.c)
- *   0x3F8-0x3FF            COM1 (drivers/emu/vuart.c)
+ *   0x20 0xA0 0x4D0        8259 pair (vpic.c)            0x60 0x64     keyboard controller (vkbc.c)
+ *   0x40-0x43 0x61         8254 and speaker (vpit.c)     0x70 0x71     RTC and CMOS (vrtc.c)
+ *   0x80 0xE9 0xF4         debug ports (vdebug.c)        0x92 0xCF9    resets (vreset.c)
+ *   0x2F8 0x3F8            COM2, COM1 (vuart.c)          0xCF8-0xCFF   PCI configuration (vpci.c)
+ *   0x600-0x60B            ACPI (vpm.c)                  0xFEC00000    IOAPIC (vioapic.c)
+ *   with devices = +testdev: 0xE0, 0x510, 0x2000, 0xFF000000 (vtestdev.c, vfwcfg.c)
+ *
+ * Local APICs are per vCPU and so not on a bus: mmio.c and msr_exit.c reach them.
  */
 #include "core/machine.h"
 
 #include "core/console.h"
+#include "core/host.h"
+#include "core/interrupt.h"
+#include "core/lib/string.h"
 #include "core/log.h"
+#include "mm/pool.h"
 
-#define COM1       0x3f8
-#define COM1_DATA  COM1
+#define COM1        0x3f8
+#define COM2        0x2f8
+#define PM_BASE     0x600
+#define IRQ_PIT     0
+#define IRQ_KBC     1
+#define IRQ_COM2    3
+#define IRQ_COM1    4
+#define IRQ_SCI     9
+#define IOAPIC_ID   0
 
-enum pl_status machine_init(struct vm *vm)
+struct place {
+    uint64_t base;
+    uint32_t size;
+    uint8_t width;
+    const struct device_ops *ops;
+    void *dev;
+};
+
+static enum pl_status place_all(struct bus *bus, const struct place *places, size_t n)
 {
-    const struct {
-        uint16_t port;
-        uint8_t size, width;
-        const struct device_ops *ops;
-        void *dev;
-    } ports[] = {
-        {VRESET_KBC_DATA_PORT, 1, 1, &vreset_kbc_data_ops, &vm->reset},
-        {VRESET_KBC_COMMAND_PORT, 1, 1, &vreset_kbc_command_ops, &vm->reset},
-        {VRESET_FAST_A20_PORT, 1, 1, &vreset_fast_a20_ops, &vm->reset},
-        {VRESET_CONTROL_PORT, 1, 1, &vreset_control_ops, &vm->reset},
-        {VDEBUG_POST_PORT, 1, 1, &vdebug_post_ops, &vm->debug},
-        {VDEBUG_CONSOLE_PORT, 1, 1, &vdebug_console_ops, &vm->debug},
-        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, &vdebug_exit_ops, &vm->debug},
-        {COM1, VUART_PORTS, 1, &vuart_ops, &vm->uart},
-    };
-    bus_init(&vm->ports);
-    bus_init(&vm->memory_bus);
-    vuart_init(&vm->uart);
-    vdebug_init(&vm->debug);
-    vreset_init(&vm->reset);
-    lines_init(&vm->line);
-    for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
-        enum pl_status s = bus_add(&vm->ports, ports[i].port, ports[i].size, ports[i].width,
-                                   ports[i].ops, ports[i].dev);
+    for (size_t i = 0; i < n; i++) {
+        enum pl_status s = bus_add(bus, places[i].base, places[i].size, places[i].width,
+                                   places[i].ops, places[i].dev);
         if (s != PL_OK)
             return s;
     }
     return PL_OK;
 }
 
+static enum pl_status place_test_device(struct vm *vm)
+{
+    vm->testdev_memory = pool_alloc_pages(VTESTDEV_MEMORY_BYTES / PAGE_SIZE, NULL);
+    if (!vm->testdev_memory)
+        return PL_NO_MEMORY;
+    vtestdev_init(&vm->testdev, vm->testdev_memory);
+    vfwcfg_init(&vm->fwcfg, (uint16_t)vm->vcpu_count);
+    const struct place ports[] = {
+        {VTESTDEV_LINES_PORT, VTESTDEV_LINES, 1, &vtestdev_lines_ops, &vm->testdev},
+        {VTESTDEV_LATCH_PORT, VTESTDEV_LATCH_PORTS, 4, &vtestdev_latch_ops, &vm->testdev},
+        {VFWCFG_PORT, VFWCFG_PORTS, VFWCFG_WIDTH, &vfwcfg_ops, &vm->fwcfg},
+    };
+    const struct place memory[] = {
+        {VTESTDEV_MEMORY, VTESTDEV_MEMORY_BYTES, 8, &vtestdev_memory_ops, &vm->testdev},
+    };
+    enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
+    return s != PL_OK ? s : place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
+}
+
+enum pl_status machine_init(struct vm *vm)
+{
+    const struct place ports[] = {
+        {VPIC_MASTER_PORT, VPIC_PORTS, 1, &vpic_master_ops, &vm->pic},
+        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, &vpic_slave_ops, &vm->pic},
+        {VPIC_ELCR_PORT, VPIC_PORTS, 1, &vpic_elcr_ops, &vm->pic},
+        {VPIT_PORT, VPIT_PORTS, 1, &vpit_ops, &vm->pit},
+        {VPIT_SPEAKER_PORT, 1, 1, &vpit_speaker_ops, &vm->pit},
+        {VKBC_DATA_PORT, 1, 1, &vkbc_data_ops, &vm->kbc},
+        {VKBC_COMMAND_PORT, 1, 1, &vkbc_command_ops, &vm->kbc},
+        {VRTC_PORT, VRTC_PORTS, 1, &vrtc_ops, &vm->rtc},
+        {VDEBUG_POST_PORT, 1, 1, &vdebug_post_ops, &vm->debug},
+        {VDEBUG_CONSOLE_PORT, 1, 1, &vdebug_console_ops, &vm->debug},
+        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, &vdebug_exit_ops, &vm->debug},
+        {VRESET_FAST_A20_PORT, 1, 1, &vreset_fast_a20_ops, &vm->reset},
+        {VPCI_PORT, VPCI_PORTS, 4, &vpci_ops, &vm->pci},
+        {COM1, VUART_PORTS, 1, &vuart_ops, &vm->uart},
+        {COM2, VUART_PORTS, 1, &vuart_ops, &vm->uart2},
+        {PM_BASE, VPM_PORTS, 4, &vpm_ops, &vm->pm},
+    };
+    const struct place memory[] = {
+        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, &vioapic_ops, &vm->ioapic},
+    };
+    bus_init(&vm->ports);
+    bus_init(&vm->memory_bus);
+    vpic_init(&vm->pic);
+    vioapic_init(&vm->ioapic, IOAPIC_ID);
+    vpit_init(&vm->pit, 0);
+    vpm_init(&vm->pm, true, 0);
+    vkbc_init(&vm->kbc);
+    vpci_init(&vm->pci, &vreset_control_ops, &vm->reset);
+    vuart_init(&vm->uart);
+    vuart_init(&vm->uart2);
+    vdebug_init(&vm->debug);
+    vreset_init(&vm->reset);
+    lines_init(&vm->line);
+    /* As a firmware leaves them: everything write-back. */
+    memset(vm->mtrr_variable, 0, sizeof(vm->mtrr_variable));
+    memset(vm->mtrr_fixed, 6, sizeof(vm->mtrr_fixed));
+    vm->mtrr_default = 0xc06;
+    vm->pvclock_wall = 0;
+    vm->pic_intr = false;
+    vm->apic_turn = 0;
+    enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
+    if (s == PL_OK)
+        s = place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
+    if (s == PL_OK && vm->want_testdev)
+        s = place_test_device(vm);
+    return s;
+}
+
+void machine_start_clock(struct vm *vm)
+{
+    vm->wall_clock_base = host_wall_clock();
+    vrtc_init(&vm->rtc, vm->wall_clock_base, 0);
+}
+
+void machine_free(struct vm *vm)
+{
+    if (vm->testdev_memory)
+        pool_free_pages(vm->testdev_memory, VTESTDEV_MEMORY_BYTES / PAGE_SIZE);
+    vm->testdev_memory = NULL;
+}
+
+/* --- console --- */
+
 bool machine_must_wait(const struct vm *vm, uint16_t port)
 {
     (void)vm;
-    return (port == COM1_DATA || port == VDEBUG_CONSOLE_PORT) && !console_has_room();
+    return (port == COM1 || port == VDEBUG_CONSOLE_PORT) && !console_has_room();
 }
 
 static void emit_line(void *ctx, const char *line, size_t len)
@@ -77,10 +166,12 @@ void machine_flush(struct vm *vm)
 
 size_t machine_input(struct vm *vm, const char *text, size_t len)
 {
-    return vuart_give(&vm->uart, text, len);
+    size_t n = vuart_give(&vm->uart, text, len);
+    interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
+    return n;
 }
 
-enum outcome machine_after_io(struct vm *vm)
+static void drain(struct vm *vm)
 {
     char text[VDEBUG_CONSOLE_BYTES];
     size_t n;
@@ -88,11 +179,124 @@ enum outcome machine_after_io(struct vm *vm)
         machine_console(vm, text, n);
     while ((n = vdebug_take(&vm->debug, text, sizeof(text))) > 0)
         machine_console(vm, text, n);
-    if (vm->debug.exit_requested) {
+    /* COM2 has no cable. */
+    while (vuart_take(&vm->uart2, text, sizeof(text)) > 0)
+        ;
+}
+
+/* --- lines and time --- */
+
+static void update_pit(struct vm *vm)
+{
+    /* A low pulse nobody saw must not be missed by edge-triggered inputs. */
+    if (vpit_take_edge(&vm->pit))
+        interrupt_set_irq(vm, IRQ_PIT, false);
+    interrupt_set_irq(vm, IRQ_PIT, vpit_ops.irq(&vm->pit));
+}
+
+static void update_test_lines(struct vm *vm)
+{
+    for (unsigned n = 0; n < VTESTDEV_LINES; n++) {
+        bool level = vm->testdev.lines & BIT(n);
+        if (n < VPIC_LINES)
+            interrupt_set_irq(vm, n, level);
+        else
+            interrupt_set_pin(vm, n, level);
+    }
+}
+
+/* A device has been accessed or its time has passed: its line, or the controllers' own state. */
+static void update_lines(struct vm *vm, const void *dev)
+{
+    if (dev == &vm->uart)
+        interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
+    else if (dev == &vm->uart2)
+        interrupt_set_irq(vm, IRQ_COM2, vuart_ops.irq(&vm->uart2));
+    else if (dev == &vm->pit)
+        update_pit(vm);
+    else if (dev == &vm->rtc)
+        interrupt_set_irq(vm, VRTC_IRQ, vrtc_ops.irq(&vm->rtc));
+    else if (dev == &vm->pm)
+        interrupt_set_irq(vm, IRQ_SCI, vpm_ops.irq(&vm->pm));
+    else if (dev == &vm->kbc)
+        interrupt_set_irq(vm, IRQ_KBC, vkbc_data_ops.irq(&vm->kbc));
+    else if (dev == &vm->testdev)
+        update_test_lines(vm);
+    else if (dev == &vm->pic || dev == &vm->ioapic)
+        interrupt_update(vm);
+}
+
+static bool has_time(const struct vm *vm, const void *dev)
+{
+    return dev == &vm->pit || dev == &vm->rtc || dev == &vm->pm;
+}
+
+static void advance_device(struct vm *vm, const void *dev, uint64_t now_ns)
+{
+    if (dev == &vm->pit)
+        vpit_ops.advance(&vm->pit, now_ns);
+    else if (dev == &vm->rtc)
+        vrtc_ops.advance(&vm->rtc, now_ns);
+    else if (dev == &vm->pm)
+        vpm_ops.advance(&vm->pm, now_ns);
+}
+
+uint64_t machine_deadline(const struct vm *vm)
+{
+    return min_u64(vpit_ops.deadline(&vm->pit),
+                   min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm)));
+}
+
+void machine_advance(struct vm *vm, uint64_t now)
+{
+    uint64_t ns = vm_clock_ns(vm, now);
+    if (machine_deadline(vm) > ns)
+        return;
+    vpit_ops.advance(&vm->pit, ns);
+    vrtc_ops.advance(&vm->rtc, ns);
+    vpm_ops.advance(&vm->pm, ns);
+    update_pit(vm);
+    update_lines(vm, &vm->rtc);
+    update_lines(vm, &vm->pm);
+}
+
+/* --- accesses --- */
+
+static void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+{
+    const struct bus_region *r = bus_find(bus, address);
+    void *dev = r ? r->dev : NULL;
+    bool timed = dev && has_time(vm, dev);
+    if (timed)
+        advance_device(vm, dev, vm_clock_ns(vm, host_now()));
+    (void)bus_access(bus, address, a);
+    if (!dev)
+        return;
+    update_lines(vm, dev);
+    if (timed)
+        interrupt_rearm(vm->vcpu[0]);
+}
+
+void machine_port(struct vm *vm, uint16_t port, struct io_access *a)
+{
+    access(vm, &vm->ports, port, a);
+}
+
+void machine_memory(struct vm *vm, gpa_t at, struct io_access *a)
+{
+    access(vm, &vm->memory_bus, at.v, a);
+}
+
+enum outcome machine_after_io(struct vm *vm)
+{
+    drain(vm);
+    if (unlikely(vm->debug.exit_requested)) {
         vm->status = vm->debug.exit_status;
         return vm_stop(vm, STOP_EXIT, "exit by port 0xf4, status %u", vm->status);
     }
-    if (vm->reset.reset_requested)
+    if (unlikely(vm->reset.reset_requested || vm->kbc.reset_requested))
         return vm_stop(vm, STOP_RESET, "the guest reset its machine");
+    if (unlikely(vm->pm.s5_requested))
+        return vm_stop(vm, STOP_POWEROFF, "the guest switched its machine off");
     return OUTCOME_ADVANCE;
 }

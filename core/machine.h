@@ -11,6 +11,15 @@
 
 /* Places every device on the VM's buses, as after power-on. */
 MUST_CHECK enum pl_status machine_init(struct vm *vm);
+void machine_free(struct vm *vm);
+/* The VM's clock shows 0 now. */
+void machine_start_clock(struct vm *vm);
+/* An access to a port or to device memory, with all that follows from it for interrupt lines. */
+void machine_port(struct vm *vm, uint16_t port, struct io_access *a);
+void machine_memory(struct vm *vm, gpa_t at, struct io_access *a);
+/* Lets the devices' time come to host TSC now; when that must happen next, on the VM's clock. */
+void machine_advance(struct vm *vm, uint64_t now);
+uint64_t machine_deadline(const struct vm *vm);
 /* True when a write to port could be lost since the console is behind: try again later. */
 bool machine_must_wait(const struct vm *vm, uint16_t port);
 /* After accesses: moves console bytes on, and ends the VM if a device asks for it. OUTCOME_ADVANCE

@@ -6,7 +6,9 @@
  * VM with its bytes: never a wrong result.
  */
 #include "core/backend.h"
+#include "core/host.h"
 #include "core/insn.h"
+#include "core/interrupt.h"
 #include "core/machine.h"
 #include "core/vm.h"
 
@@ -58,6 +60,23 @@ static uint64_t sign_extend(uint64_t value, unsigned bytes)
     return (uint64_t)((int64_t)(value << shift) >> shift);
 }
 
+/* The local APIC is the vCPU's own; everything else is on the VM's bus. */
+static void access_memory(struct vcpu *v, gpa_t gpa, struct io_access *a)
+{
+    uint64_t base;
+    if (!vlapic_mmio_base(&v->apic, &base) || gpa.v - base >= VLAPIC_SIZE) {
+        machine_memory(v->vm, gpa, a);
+        return;
+    }
+    v->apic.now = vm_guest_tsc(v->vm, host_now());
+    a->offset = gpa.v - base;
+    if (!a->write)
+        a->value = low_mask(a->size);
+    vlapic_ops.access(&v->apic, a);
+    a->value &= low_mask(a->size);
+    interrupt_apic_effects(v);
+}
+
 static void perform(struct vcpu *v, const struct insn *in, gpa_t gpa)
 {
     struct io_access a = {.size = in->width};
@@ -65,7 +84,7 @@ static void perform(struct vcpu *v, const struct insn *in, gpa_t gpa)
     if (a.write)
         a.value = (in->op == INSN_MOV_STORE ? read_register(v, in) : (uint64_t)in->imm) &
                   low_mask(in->width);
-    (void)bus_access(&v->vm->memory_bus, gpa.v, &a);
+    access_memory(v, gpa, &a);
     if (!a.write)
         write_register(v, in, in->op == INSN_MOVSX ? sign_extend(a.value, in->width) : a.value);
 }
@@ -110,5 +129,5 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
     v->rflags = backend->get_reg(v, VREG_RFLAGS);
     x->length = in.length;
     x->slow_step = true;
-    return OUTCOME_ADVANCE;
+    return machine_after_io(v->vm);
 }

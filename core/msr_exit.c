@@ -8,8 +8,10 @@
 #include "core/cr.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/msr.h"
+#include "core/pvclock.h"
 #include "core/vm.h"
 
 static bool offered(const struct msr_row *row)
@@ -39,6 +41,46 @@ static enum outcome result(struct vcpu *v, uint64_t value)
     return OUTCOME_ADVANCE;
 }
 
+/* Where a VM keeps the value of an MTRR. */
+static uint64_t *mtrr(struct vm *vm, uint32_t msr)
+{
+    if (msr >= MSR_IA32_MTRR_PHYSBASE0 && msr <= MSR_IA32_MTRR_PHYSMASK7)
+        return &vm->mtrr_variable[msr - MSR_IA32_MTRR_PHYSBASE0];
+    if (msr == MSR_IA32_MTRR_DEF_TYPE)
+        return &vm->mtrr_default;
+    if (msr == MSR_IA32_MTRR_FIX64K_00000)
+        return &vm->mtrr_fixed[0];
+    if (msr < MSR_IA32_MTRR_FIX4K_C0000)
+        return &vm->mtrr_fixed[1 + msr - MSR_IA32_MTRR_FIX16K_80000];
+    return &vm->mtrr_fixed[3 + msr - MSR_IA32_MTRR_FIX4K_C0000];
+}
+
+static enum outcome read_apic(struct vcpu *v, uint32_t msr)
+{
+    uint64_t value;
+    if (!vlapic_msr_read(&v->apic, msr, vm_guest_tsc(v->vm, host_now()), &value))
+        return vcpu_raise(v, GP(0));
+    return result(v, value);
+}
+
+static enum outcome read_call(struct vcpu *v, const struct msr_row *row, uint32_t msr)
+{
+    switch (row - msr_rows) {
+    case MSR_ROW_IA32_APIC_BASE:
+    case MSR_ROW_IA32_TSC_DEADLINE:
+    case MSR_ROW_IA32_X2APIC:
+        return read_apic(v, msr);
+    case MSR_ROW_IA32_TSC_ADJUST:
+        return result(v, v->tsc_adjust);
+    case MSR_ROW_KVM_CLOCK:
+        return result(v, msr == PVCLOCK_MSR_WALL ? v->vm->pvclock_wall : v->pvclock_system);
+    case MSR_ROW_IA32_DEBUGCTL:
+        return result(v, backend->get_msr(v, msr));
+    default:
+        return result(v, *mtrr(v->vm, msr));
+    }
+}
+
 enum outcome exit_rdmsr(struct vcpu *v, struct vm_exit *x)
 {
     uint32_t msr = (uint32_t)v->gpr[GPR_RCX];
@@ -50,7 +92,7 @@ enum outcome exit_rdmsr(struct vcpu *v, struct vm_exit *x)
     case MSR_CONST:
         return result(v, row->value);
     case MSR_CALL:
-        return result(v, backend->get_msr(v, msr)); /* IA32_DEBUGCTL */
+        return read_call(v, row, msr);
     default:
         return vcpu_raise(v, GP(0));
     }
@@ -75,24 +117,104 @@ static enum outcome write_debugctl(struct vcpu *v, uint64_t value)
     return OUTCOME_ADVANCE;
 }
 
+/* The VM's TSC moves by delta, on all its vCPUs alike. */
+static void move_tsc(struct vcpu *v, uint64_t delta)
+{
+    struct vm *vm = v->vm;
+    vm->tsc_offset += delta;
+    backend->set_msr(v, MSR_IA32_TSC, 0);
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        vlapic_tsc_moved(&vm->vcpu[i]->apic, delta);
+        interrupt_rearm(vm->vcpu[i]);
+    }
+}
+
 static enum outcome write_tsc(struct vcpu *v, uint64_t value)
 {
-    v->vm->tsc_offset = value - host_now();
-    backend->set_msr(v, MSR_IA32_TSC, value);
+    uint64_t delta = value - vm_guest_tsc(v->vm, host_now());
+    v->tsc_adjust += delta;
+    move_tsc(v, delta);
     return OUTCOME_ADVANCE;
 }
 
-static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint64_t value)
+static enum outcome write_apic(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    if (!vlapic_msr_write(&v->apic, msr, value, vm_guest_tsc(v->vm, host_now())))
+        return vcpu_raise(v, GP(0));
+    interrupt_apic_effects(v);
+    return OUTCOME_ADVANCE;
+}
+
+static bool valid_memory_type(uint8_t type)
+{
+    return type <= 6 && type != 2 && type != 3;
+}
+
+static enum outcome write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    bool variable = msr >= MSR_IA32_MTRR_PHYSBASE0 && msr <= MSR_IA32_MTRR_PHYSMASK7;
+    uint64_t address = BITS((int)guest_maxphyaddr() - 1, 12);
+    if (variable) {
+        uint64_t low = msr & 1 ? BIT(11) : BITS(7, 0);
+        if ((value & ~(address | low)) || (!(msr & 1) && !valid_memory_type((uint8_t)value)))
+            return vcpu_raise(v, GP(0));
+    } else if (msr == MSR_IA32_MTRR_DEF_TYPE) {
+        if ((value & ~(BITS(11, 10) | BITS(7, 0))) || !valid_memory_type((uint8_t)value))
+            return vcpu_raise(v, GP(0));
+    } else {
+        for (int i = 0; i < 64; i += 8)
+            if (!valid_memory_type((uint8_t)(value >> i)))
+                return vcpu_raise(v, GP(0));
+    }
+    *mtrr(v->vm, msr) = value;
+    return OUTCOME_ADVANCE;
+}
+
+/* The guest says where it wants the clock's structure; an address that is not RAM is #GP. */
+static enum outcome write_pvclock(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    struct vm *vm = v->vm;
+    uint64_t now = host_now();
+    if (msr == PVCLOCK_MSR_WALL) {
+        struct pvclock_wall wall = {2, (uint32_t)vm->wall_clock_base, 0};
+        vm->pvclock_wall = value;
+        if (value && !guest_write(&vm->mem, GPA(value), &wall, sizeof(wall)))
+            return vcpu_raise(v, GP(0));
+        return OUTCOME_ADVANCE;
+    }
+    struct pvclock_system s;
+    v->pvclock_system = value;
+    v->pvclock_version += 2;
+    pvclock_fill(&s, v->pvclock_version, vm_guest_tsc(vm, now), vm_clock_ns(vm, now),
+                 host_tsc_khz());
+    if ((value & PVCLOCK_ENABLE) &&
+        !guest_write(&vm->mem, GPA(value & ~PVCLOCK_ENABLE), &s, sizeof(s)))
+        return vcpu_raise(v, GP(0));
+    return OUTCOME_ADVANCE;
+}
+
+static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32_t msr,
+                               uint64_t value)
 {
     switch (row - msr_rows) {
+    case MSR_ROW_IA32_APIC_BASE:
+    case MSR_ROW_IA32_TSC_DEADLINE:
+    case MSR_ROW_IA32_X2APIC:
+        return write_apic(v, msr, value);
     case MSR_ROW_IA32_EFER:
         return write_efer(v, value);
     case MSR_ROW_IA32_DEBUGCTL:
         return write_debugctl(v, value);
     case MSR_ROW_IA32_TSC:
         return write_tsc(v, value);
+    case MSR_ROW_IA32_TSC_ADJUST:
+        move_tsc(v, value - v->tsc_adjust);
+        v->tsc_adjust = value;
+        return OUTCOME_ADVANCE;
+    case MSR_ROW_KVM_CLOCK:
+        return write_pvclock(v, msr, value);
     default:
-        return vcpu_raise(v, GP(0));
+        return write_mtrr(v, msr, value);
     }
 }
 
@@ -106,7 +228,7 @@ enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
         return unlisted(v, msr, "WRMSR");
     switch (row->write) {
     case MSR_CALL:
-        return write_call(v, row, value);
+        return write_call(v, row, msr, value);
     case MSR_CONST:
         return OUTCOME_ADVANCE;
     case MSR_SAME:

@@ -9,6 +9,7 @@
 #include "core/backend.h"
 #include "core/console.h"
 #include "core/host.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/power.h"
 #include "core/vm.h"
@@ -81,21 +82,43 @@ void sched_forget(struct vcpu *v)
 
 static void sleep(struct vcpu *v)
 {
+    if (v->waits_for_startup) {
+        v->state = VCPU_OFF;
+        return;
+    }
+    if (interrupt_wakes(v)) {
+        sched_add(v);
+        return;
+    }
     v->state = VCPU_BLOCKED;
     list_append(&sleepers, &v->run);
 }
 
-/* Wakes whose time has come; returns when the next one's will. */
+/* A sleeper for which something is due now, or NULL; *next is when something will be. */
+static struct vcpu *due_sleeper(uint64_t now, uint64_t *next)
+{
+    *next = UINT64_MAX;
+    list_for_each (l, &sleepers) {
+        struct vcpu *v = of(l);
+        uint64_t at = min_u64(v->wake_at, v->event_at);
+        if (at <= now)
+            return v;
+        *next = min_u64(*next, at);
+    }
+    return NULL;
+}
+
+/* Wakes whose time has come; returns when the next one's will. Looks from the start again after
+ * each, for one vCPU's timer may wake others of its VM. */
 static uint64_t wake_due(void)
 {
-    uint64_t now = host_now(), next = UINT64_MAX;
-    for (struct list *l = sleepers.next; l != &sleepers;) {
-        struct vcpu *v = of(l);
-        l = l->next;
-        if (v->wake_at <= now)
+    uint64_t now = host_now(), next;
+    struct vcpu *v;
+    while ((v = due_sleeper(now, &next))) {
+        if (v->event_at <= now)
+            interrupt_time(v, now); /* leaves event_at behind now */
+        if (v->state == VCPU_BLOCKED && v->wake_at <= now)
             sched_add(v);
-        else
-            next = min_u64(next, v->wake_at);
     }
     return next;
 }
@@ -109,7 +132,7 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     v->slice_end = min_u64(begin + slice, next_wake);
     v->look_at = v->slice_end;
     if (!backend->has_slice_timer)
-        host_set_slice_timer(v->slice_end);
+        host_set_slice_timer(min_u64(v->slice_end, v->event_at));
     running = v;
     enum outcome outcome = backend->run(v);
     running = NULL;

@@ -8,6 +8,7 @@
 #include "core/backend.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
+#include "core/sched.h"
 #include "core/vm.h"
 #include "mm/pool.h"
 
@@ -61,6 +62,48 @@ enum outcome vcpu_raise_page_fault(struct vcpu *v, uint64_t address, uint32_t er
     return vcpu_raise(v, EXCEPTION_ERR(VECTOR_PF, error_code));
 }
 
+void vcpu_init_signal(struct vcpu *v)
+{
+    v->waits_for_startup = true;
+    vcpu_request(v, REQUEST_INIT);
+    if (v->state == VCPU_BLOCKED)
+        sched_wake(v);
+}
+
+void vcpu_startup_signal(struct vcpu *v, uint8_t vector)
+{
+    /* The second of the pair that software sends finds the vCPU running and is ignored. */
+    if (!v->waits_for_startup)
+        return;
+    v->waits_for_startup = false;
+    v->startup_vector = vector;
+    vcpu_request(v, REQUEST_STARTUP);
+    if (v->state != VCPU_RUNNABLE)
+        sched_add(v);
+}
+
+static void reset_state(struct vcpu *v, const struct vcpu_start *start)
+{
+    v->exception_valid = v->reinject_valid = v->nmi_pending = false;
+    backend->vcpu_start(v, start);
+}
+
+bool vcpu_handle_signals(struct vcpu *v, uint32_t requests)
+{
+    struct vcpu_start start = {.mode = START_REAL, .rip = 0xfff0, .cs_base = 0xffff0000};
+    start.gpr[GPR_RDX] = 0x600; /* a family-6 processor */
+    if (requests & REQUEST_INIT) {
+        vlapic_init_reset(&v->apic);
+        reset_state(v, &start);
+    }
+    if (requests & REQUEST_STARTUP) {
+        start.rip = 0;
+        start.cs_base = (uint64_t)v->startup_vector << 12;
+        reset_state(v, &start);
+    }
+    return !v->waits_for_startup;
+}
+
 struct vcpu *vcpu_create(struct vm *vm, unsigned index)
 {
     struct vcpu *v = pool_alloc(NULL);
@@ -71,14 +114,22 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index)
     v->dr6 = DR6_RESET;
     v->xcr0 = XCR0_X87;
     v->wake_at = UINT64_MAX;
+    v->event_at = UINT64_MAX;
     list_init(&v->run);
     v->fpu = pool_alloc_pages(FPU_PAGES(host_fpu_size()), NULL);
     if (!v->fpu)
         goto out_vcpu;
     host_fpu_reset(v->fpu);
-    if (backend->vcpu_create(v) != PL_OK)
+    v->apic_page = pool_alloc(NULL);
+    if (!v->apic_page)
         goto out_fpu;
+    vlapic_init(&v->apic, v->apic_page, index, index == 0);
+    v->apic.maxphyaddr = (uint8_t)guest_maxphyaddr();
+    if (backend->vcpu_create(v) != PL_OK)
+        goto out_apic;
     return v;
+out_apic:
+    pool_free(v->apic_page);
 out_fpu:
     pool_free_pages(v->fpu, FPU_PAGES(host_fpu_size()));
 out_vcpu:
@@ -89,6 +140,7 @@ out_vcpu:
 void vcpu_free(struct vcpu *v)
 {
     backend->vcpu_free(v);
+    pool_free(v->apic_page);
     pool_free_pages(v->fpu, FPU_PAGES(host_fpu_size()));
     pool_free(v);
 }

@@ -9,6 +9,7 @@
 #include "core/event.h"
 #include "core/exit.h"
 #include "core/lib/list.h"
+#include "drivers/emu/vlapic.h"
 #include "mm/guest_walk.h"
 #include "mm/types.h"
 
@@ -37,7 +38,7 @@ struct segment {
 };
 
 enum vcpu_state {
-    VCPU_OFF,      /* not started */
+    VCPU_OFF,      /* waits for a start-up IPI, or is going away */
     VCPU_RUNNABLE, /* on a run queue or running */
     VCPU_BLOCKED,  /* waits for an event or for wake_at */
 };
@@ -46,6 +47,8 @@ enum vcpu_state {
 #define REQUEST_RESCHEDULE BIT(0) /* give the CPU back */
 #define REQUEST_EVENT      BIT(1) /* events.* has changed */
 #define REQUEST_STOP       BIT(2) /* the VM is ending */
+#define REQUEST_INIT       BIT(3) /* an INIT has come: reset, then wait for a start-up IPI */
+#define REQUEST_STARTUP    BIT(4) /* a start-up IPI has come: start at startup_vector */
 
 #define VCPU_TRAIL         16 /* a power of two */
 
@@ -62,6 +65,7 @@ struct vcpu {
     void *arch;         /* the backend's part */
 
     uint64_t slice_end; /* TSC */
+    uint64_t event_at;  /* TSC: when interrupt_time() is due */
     uint64_t wake_at;   /* TSC; UINT64_MAX: only by an event */
     uint8_t state;      /* enum vcpu_state */
     struct list run;    /* link in the run queue or the list of sleepers */
@@ -70,13 +74,21 @@ struct vcpu {
     bool reinject_valid;  /* an exit interrupted the delivery of reinject */
     bool exception_valid; /* exception has been raised */
     struct event reinject, exception;
+    bool nmi_pending;
+    bool wake_on_interrupt; /* halted with IF set */
+    bool waits_for_startup; /* INIT has come, the start-up IPI has not */
+    uint8_t startup_vector;
+    struct vlapic apic;
+    void *apic_page;    /* the APIC's registers; also the hardware's virtual-APIC page */
 
     void *fpu;          /* save area */
     uint64_t xcr0;
     uint64_t cr2, dr[4], dr6;
     bool dr_used;       /* the guest has touched debug registers */
     bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
-    uint64_t cr8;       /* where there is no TPR shadow */
+    uint64_t tsc_adjust;
+    uint64_t pvclock_system; /* as the guest wrote it */
+    uint32_t pvclock_version;
 
     /* Counts since the VM started. */
     uint64_t exits[EXIT_KINDS];
@@ -109,6 +121,12 @@ static inline void vcpu_request(struct vcpu *v, uint64_t bits)
 {
     __atomic_fetch_or(&v->requests, (uint32_t)bits, __ATOMIC_RELEASE);
 }
+
+/* From a local APIC: INIT, and the start-up IPI that counts only after it. */
+void vcpu_init_signal(struct vcpu *v);
+void vcpu_startup_signal(struct vcpu *v, uint8_t vector);
+/* For the backend, before an entry: carries out INIT and STARTUP. False: v waits and must leave. */
+bool vcpu_handle_signals(struct vcpu *v, uint32_t requests);
 
 /* Allocates and frees a vCPU of vm, its FPU area and the backend's part. NULL: no memory. */
 struct vcpu *vcpu_create(struct vm *vm, unsigned index);

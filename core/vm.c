@@ -5,11 +5,11 @@
  */
 #include "core/vm.h"
 
-#include "arch/x86/regs.h"
 #include "core/backend.h"
 #include "core/host.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
+#include "core/interrupt.h"
 #include "core/loader.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -50,6 +50,17 @@ bool vm_any_alive(void)
     return false;
 }
 
+bool vm_all_halted(const struct vm *vm, const struct vcpu *but)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        const struct vcpu *v = vm->vcpu[i];
+        bool halted = v->state == VCPU_BLOCKED && !v->wake_on_interrupt && v->wake_at == UINT64_MAX;
+        if (v != but && v->state != VCPU_OFF && !halted)
+            return false;
+    }
+    return true;
+}
+
 bool vm_ended_well(const struct vm *vm)
 {
     switch (vm->stop_reason) {
@@ -57,6 +68,7 @@ bool vm_ended_well(const struct vm *vm)
         return vm->status == 0;
     case STOP_NONE:
     case STOP_RESET:
+    case STOP_POWEROFF:
     case STOP_HALTED:
     case STOP_OPERATOR:
         return true;
@@ -80,6 +92,7 @@ const char *stop_reason_name(enum stop_reason reason)
         [STOP_NONE] = "none",
         [STOP_EXIT] = "exit",
         [STOP_RESET] = "reset",
+        [STOP_POWEROFF] = "poweroff",
         [STOP_HALTED] = "halted",
         [STOP_OPERATOR] = "operator",
         [STOP_LOAD] = "load",
@@ -104,6 +117,7 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->initrd = config_text(config, definition->initrd);
     vm->cmdline = config_text(config, definition->cmdline);
     vm->memory = definition->memory;
+    vm->cpus = 1;
     vms[count++] = vm;
     return vm;
 }
@@ -210,6 +224,7 @@ static void release(struct vm *vm)
         vm->vcpu[i] = NULL;
     }
     vm->vcpu_count = 0;
+    machine_free(vm);
     if (host_current_space().v == vm->space.root.v)
         host_load_space(base_space.root);
     /* Translations go before the pages do. */
@@ -279,16 +294,17 @@ static const char *build(struct vm *vm)
         return "no hypervisor memory for its page tables";
     if (take_memory(vm) != PL_OK)
         return "not enough memory";
-    if (backend->vm_create(vm) != PL_OK || machine_init(vm) != PL_OK)
+    if (backend->vm_create(vm) != PL_OK)
         return "no hypervisor memory for it";
     sched_switch_to(NULL); /* making a vCPU uses the CPU's current-VMCS pointer */
-    vm->tsc_offset = 0 - host_now();
-    for (unsigned i = 0; i < VM_VCPUS; i++) {
+    for (unsigned i = 0; i < vm->cpus; i++) {
         vm->vcpu[i] = vcpu_create(vm, i);
         if (!vm->vcpu[i])
             return "no hypervisor memory for its vCPUs";
         vm->vcpu_count++;
     }
+    if (machine_init(vm) != PL_OK)
+        return "no hypervisor memory for its devices";
     return NULL;
 }
 
@@ -326,6 +342,14 @@ void vm_start(struct vm *vm)
         vm->state = VM_STARTING;
 }
 
+/* The VM's time begins: its TSC and its clock show 0 now. */
+static void start_clock(struct vm *vm)
+{
+    vm->start_tsc = host_now();
+    vm->tsc_offset = 0 - vm->start_tsc;
+    machine_start_clock(vm);
+}
+
 /* The memory is clean: load the guest and let it go. */
 static void launch(struct vm *vm)
 {
@@ -340,9 +364,13 @@ static void launch(struct vm *vm)
         fail_start(vm, why);
         return;
     }
+    start_clock(vm);
     sched_switch_to(v);
     backend->vcpu_start(v, &start);
     vm->state = VM_RUNNING;
+    for (unsigned i = 1; i < vm->vcpu_count; i++)
+        vm->vcpu[i]->waits_for_startup = true;
+    interrupt_rearm(v);
     sched_add(v);
     log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);
 }

@@ -12,13 +12,22 @@
 #include "core/lines.h"
 #include "core/vcpu.h"
 #include "drivers/emu/vdebug.h"
+#include "drivers/emu/vfwcfg.h"
+#include "drivers/emu/vioapic.h"
+#include "drivers/emu/vkbc.h"
+#include "drivers/emu/vpci.h"
+#include "drivers/emu/vpic.h"
+#include "drivers/emu/vpit.h"
+#include "drivers/emu/vpm.h"
 #include "drivers/emu/vreset.h"
+#include "drivers/emu/vrtc.h"
+#include "drivers/emu/vtestdev.h"
 #include "drivers/emu/vuart.h"
 #include "mm/guest_mem.h"
 #include "mm/space.h"
 
 #define VM_MAX        CONFIG_VMS
-#define VM_VCPUS      1 /* vCPUs a VM can have */
+#define VM_VCPUS      64 /* vCPUs a VM can have */
 #define VM_END_TEXT   160
 /* Guest RAM lies below this and, the rest of it, from 4 GiB on; device memory is between. */
 #define VM_LOW_RAM    GIB(3)
@@ -36,6 +45,7 @@ enum stop_reason {
     STOP_NONE,
     STOP_EXIT,         /* the guest asked for it, with a status */
     STOP_RESET,        /* the guest reset its machine */
+    STOP_POWEROFF,     /* the guest switched its machine off */
     STOP_HALTED,       /* halted with interrupts off: nothing could wake it */
     STOP_OPERATOR,
     STOP_LOAD,         /* it never ran: image or memory */
@@ -55,6 +65,7 @@ struct vm {
     char end_text[VM_END_TEXT];
     const char *kernel, *initrd, *cmdline; /* in the configuration, which stays */
     uint64_t memory;     /* bytes */
+    uint32_t cpus;       /* vCPUs wanted */
 
     struct vcpu *vcpu[VM_VCPUS];
     unsigned vcpu_count;
@@ -63,12 +74,29 @@ struct vm {
     struct radix gpa_tables;   /* EPT */
     void *arch;                /* the backend's part */
     uint64_t tsc_offset;       /* guest TSC = TSC + this */
+    uint64_t start_tsc;        /* TSC at 0 of the VM's clock */
+    int64_t wall_clock_base;   /* seconds since 1970 at 0 of the VM's clock */
+    uint64_t pvclock_wall;     /* as the guest wrote it */
+    uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;
     uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
 
     struct bus ports, memory_bus;
-    struct vuart uart;
+    struct vuart uart, uart2;
     struct vdebug debug;
     struct vreset reset;
+    struct vkbc kbc;
+    struct vpic pic;
+    struct vioapic ioapic;
+    struct vpit pit;
+    struct vrtc rtc;
+    struct vpm pm;
+    struct vpci pci;
+    struct vfwcfg fwcfg;
+    struct vtestdev testdev;
+    bool want_testdev;         /* devices = +testdev */
+    void *testdev_memory;      /* NULL: no test device */
+    bool pic_intr;             /* the 8259s' output as LINT0 saw it last */
+    unsigned apic_turn;        /* of lowest-priority arbitration */
     struct line_assembler line;
 
     uint64_t started_ns, ended_ns;
@@ -100,6 +128,8 @@ struct vm *vm_at(unsigned i);
 unsigned vm_count(void);
 /* True while some VM holds or wants resources. */
 bool vm_any_alive(void);
+/* True if every other vCPU waits for a start-up IPI or is halted with interrupts off. */
+bool vm_all_halted(const struct vm *vm, const struct vcpu *but);
 bool vm_ended_well(const struct vm *vm);
 const char *vm_state_name(const struct vm *vm);
 const char *stop_reason_name(enum stop_reason reason);

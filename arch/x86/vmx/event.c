@@ -11,46 +11,101 @@
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/event.h"
-#include "core/log.h"
+#include "core/interrupt.h"
 
 #define SHADOW_STI      BIT(0)
 #define SHADOW_MOV_SS   BIT(1)
 #define BLOCKED_BY_NMI  BIT(3)
 #define PENDING_BS      BIT(14)
 
-/* Writes what the guest receives at this entry. False: the exceptions add up to a triple fault. */
-bool vmx_inject_events(struct vcpu *v)
+/* Interrupt and NMI windows: an exit as soon as the guest can take what waits. */
+static void set_windows(struct vmx_vcpu *xv, const struct event_choice *c)
+{
+    uint32_t controls = xv->proc_controls &
+                        ~(VMX_CTL(INTERRUPT_WINDOW_EXITING) | VMX_CTL(NMI_WINDOW_EXITING));
+    if (c->interrupt_window)
+        controls |= VMX_CTL(INTERRUPT_WINDOW_EXITING);
+    if (c->nmi_window && (vmx_caps.word[WORD_PIN] & VMX_CTL(VIRTUAL_NMIS)))
+        controls |= VMX_CTL(NMI_WINDOW_EXITING);
+    if (controls == xv->proc_controls)
+        return;
+    xv->proc_controls = controls;
+    vmcs_set(PROC_BASED_CONTROLS, controls);
+}
+
+/* An interrupt that the task priority holds back: exit when the guest lowers it below. */
+static void set_tpr_threshold(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    int irr = vlapic_highest_irr(&v->apic);
+    uint8_t threshold = irr >= 0 ? (uint8_t)irr >> 4 : 0;
+    if (threshold > vlapic_tpr(&v->apic) >> 4)
+        threshold = 0; /* not the task priority's doing */
+    if (!xv->tpr_shadow || threshold == xv->tpr_threshold)
+        return;
+    xv->tpr_threshold = threshold;
+    vmcs_set(TPR_THRESHOLD, threshold);
+}
+
+/* What core has for v, and what of v's state decides about it. */
+static void gather(struct vcpu *v, struct event_state *s)
 {
     uint32_t blocking = vmcs_get(GUEST_INTERRUPTIBILITY_STATE);
-    struct event_state s = {
+    int vector = interrupt_next(v);
+    *s = (struct event_state){
         .reinject_valid = v->reinject_valid,
         .exception_valid = v->exception_valid,
         .reinject = v->reinject,
         .exception = v->exception,
+        .nmi_pending = v->nmi_pending,
         .nmi_blocked = blocking & BLOCKED_BY_NMI,
+        .interrupt_pending = vector >= 0,
+        .interrupt_vector = (uint8_t)vector,
         .interrupts_enabled = vmcs_get(GUEST_RFLAGS) & RFLAGS_IF,
         .sti_shadow = blocking & SHADOW_STI,
         .mov_ss_shadow = blocking & SHADOW_MOV_SS,
     };
-    struct event_choice choice;
-    event_next(&s, &choice);
-    if (choice.source == EVENT_SHUTDOWN)
-        return false;
-    if (choice.source == EVENT_NONE)
-        return true;
-    v->reinject_valid = v->exception_valid = false;
-    const struct event *e = &choice.event;
-    if (e->type == EVENT_HW_EXCEPTION && e->vector == VECTOR_PF)
-        write_cr2(v->cr2);
+}
+
+static void inject(struct event e)
+{
     /* An error code in real mode makes the entry fail. */
-    struct event sent = *e;
     if (!(vmcs_get(GUEST_CR0) & CR0_PE))
-        sent.has_error = false;
-    if (sent.has_error)
-        vmcs_set(ENTRY_EXCEPTION_ERROR_CODE, sent.error_code);
-    if (sent.insn_length)
-        vmcs_set(ENTRY_INSTRUCTION_LENGTH, sent.insn_length);
-    vmcs_set(ENTRY_INTERRUPTION_INFORMATION, event_to_vmx(&sent));
+        e.has_error = false;
+    if (e.has_error)
+        vmcs_set(ENTRY_EXCEPTION_ERROR_CODE, e.error_code);
+    if (e.insn_length)
+        vmcs_set(ENTRY_INSTRUCTION_LENGTH, e.insn_length);
+    vmcs_set(ENTRY_INTERRUPTION_INFORMATION, event_to_vmx(&e));
+}
+
+/* Writes what the guest receives at this entry. False: the exceptions add up to a triple fault. */
+bool vmx_inject_events(struct vcpu *v)
+{
+    struct event_state s;
+    struct event_choice choice;
+    gather(v, &s);
+    event_next(&s, &choice);
+    set_windows(vmx_of(v), &choice);
+    set_tpr_threshold(v);
+    switch (choice.source) {
+    case EVENT_SHUTDOWN:
+        return false;
+    case EVENT_NONE:
+        return true;
+    case EVENT_FROM_NMI:
+        v->nmi_pending = false;
+        break;
+    case EVENT_FROM_INTERRUPT:
+        choice.event.vector = interrupt_take(v);
+        break;
+    default:
+        v->reinject_valid = v->exception_valid = false;
+        break;
+    }
+    if (choice.event.type == EVENT_HW_EXCEPTION && choice.event.vector == VECTOR_PF)
+        write_cr2(v->cr2);
+    inject(choice.event);
     return true;
 }
 

@@ -10,7 +10,7 @@
 #include "arch/x86/regs.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
-#include "core/panic.h"
+#include "core/interrupt.h"
 #include "core/vm.h"
 
 #define REASON_ENTRY_FAILED BIT(31)
@@ -163,12 +163,13 @@ const char *vmx_reason_name(unsigned reason)
     return reason < ARRAY_LEN(rows) ? rows[reason].name : "not in the manual";
 }
 
-/* Sets the preemption timer to what is left of the slice. The timer stands still in root mode, so
+/* Sets the preemption timer to what is left of the slice or until the next timer event. The timer stands still in root mode, so
  * a guest that exits much would get more than its slice: from look_at on, an exit comes here and
  * sets it again; the times between shrink with what is left. */
 static void arm_timer(struct vcpu *v, uint64_t now)
 {
-    uint64_t left = v->slice_end > now ? v->slice_end - now : 0;
+    uint64_t until = min_u64(v->slice_end, v->event_at);
+    uint64_t left = until > now ? until - now : 0;
     uint64_t value = (left >> vmx_caps.timer_shift) + TIMER_MIN;
     vmcs_set(PREEMPTION_TIMER_VALUE, (uint32_t)min_u64(value, UINT32_MAX));
     v->look_at = now + max_u64(left / 4, 1);
@@ -179,7 +180,13 @@ static bool look(struct vcpu *v)
 {
     struct vmx_vcpu *xv = vmx_of(v);
     uint64_t now = rdtsc();
+    if (now >= v->event_at)
+        interrupt_time(v, now);
     uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+    if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests)) {
+        xv->outcome = OUTCOME_BLOCK;
+        return false;
+    }
     if ((requests & REQUEST_EVENT) && !vmx_inject_events(v)) {
         xv->outcome = (uint8_t)vm_stop(v->vm, STOP_TRIPLE_FAULT,
                                        "an exception while delivering a double fault");
@@ -196,7 +203,7 @@ static bool look(struct vcpu *v)
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v, now);
     else
-        v->look_at = v->slice_end;
+        v->look_at = min_u64(v->slice_end, v->event_at);
     return true;
 }
 

@@ -167,12 +167,11 @@ void vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
         vmcs_set(GUEST_IA32_DEBUGCTL, value);
         break;
     case MSR_IA32_TSC:
-        vmcs_set(TSC_OFFSET, value - rdtsc());
+        vmcs_set(TSC_OFFSET, v->vm->tsc_offset);
         break;
     default:
         panic("vmx: MSR %#x has no place in the VMCS", msr);
     }
-    (void)v;
 }
 
 bool vmx_load_pdptes(struct vcpu *v)
@@ -247,6 +246,7 @@ void vmx_load(struct vcpu *v)
     for (unsigned i = 0; i < switched_count; i++)
         wrmsr(switched[i], xv->msr[i]);
     write_cr2(v->cr2);
+    vmcs_set(TSC_OFFSET, v->vm->tsc_offset); /* another vCPU may have moved it */
     /* Enabled breakpoints need the guest's addresses in DR0-3, not the last vCPU's. */
     if (v->dr_used && (vmcs_get(GUEST_DR7) & BITS(7, 0)))
         vmx_intercept_dr(v, false);

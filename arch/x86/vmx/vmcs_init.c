@@ -46,13 +46,12 @@ static void init_controls(struct vcpu *v)
     vmcs_set(IO_BITMAP_A, vmx_io_bitmap_a.v);
     vmcs_set(IO_BITMAP_B, vmx_io_bitmap_b.v);
     vmcs_set(MSR_BITMAP, vmx_msr_bitmap.v);
-    vmcs_set(TSC_OFFSET, v->vm->tsc_offset);
     vmcs_set(EPT_POINTER, vm->eptp);
     vmcs_set(VMCS_LINK_POINTER, UINT64_MAX);
     if (xv->vpid)
         vmcs_set(VPID, xv->vpid);
-    if (xv->virtual_apic) {
-        vmcs_set(VIRTUAL_APIC_ADDRESS, pool_hpa(xv->virtual_apic).v);
+    if (xv->tpr_shadow) {
+        vmcs_set(VIRTUAL_APIC_ADDRESS, pool_hpa(v->apic_page).v);
         vmcs_set(TPR_THRESHOLD, 0);
     }
     if (vmx_caps.word[WORD_PROC2] & VMX_CTL(PAUSE_LOOP_EXITING)) {
@@ -153,6 +152,4 @@ void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
                 CR0_ET | (start->mode != START_REAL ? CR0_PE : 0) | (wide ? CR0_PG : 0));
     memcpy(v->gpr, start->gpr, sizeof(v->gpr));
     memset(xv->msr, 0, sizeof(xv->msr));
-    if (xv->virtual_apic)
-        memset(xv->virtual_apic, 0, PAGE_SIZE);
 }

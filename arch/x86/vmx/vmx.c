@@ -136,8 +136,6 @@ static void vmx_vcpu_free(struct vcpu *v)
         (void)vmx_vmclear(xv->vmcs);
         pool_free(xv->vmcs_page);
     }
-    if (xv->virtual_apic)
-        pool_free(xv->virtual_apic);
     pool_free(xv);
     v->arch = NULL;
 }
@@ -151,12 +149,7 @@ static enum pl_status vmx_vcpu_create(struct vcpu *v)
     xv->vmcs_page = new_vmcs_page(&xv->vmcs);
     if (!xv->vmcs_page)
         goto out_free;
-    hpa_t apic;
-    if (vmx_caps.word[WORD_PROC] & VMX_CTL(USE_TPR_SHADOW)) {
-        xv->virtual_apic = pool_alloc(&apic);
-        if (!xv->virtual_apic)
-            goto out_free;
-    }
+    xv->tpr_shadow = vmx_caps.word[WORD_PROC] & VMX_CTL(USE_TPR_SHADOW);
     if (vmx_caps.word[WORD_PROC2] & VMX_CTL(ENABLE_VPID))
         xv->vpid = (uint16_t)(v->vm->slot * VM_VCPUS + v->index + 1);
     if (!vmx_vmclear(xv->vmcs) || !vmx_vmptrld(xv->vmcs)) {

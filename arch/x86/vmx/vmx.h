@@ -21,7 +21,8 @@ struct vmx_vcpu {
     uint16_t vpid;         /* 0: none */
     uint32_t proc_controls; /* as written to PROC_BASED_CONTROLS */
     void *vmcs_page;
-    void *virtual_apic;    /* page of the TPR shadow; NULL where the CPU has none */
+    bool tpr_shadow;       /* the APIC's page is the CPU's virtual-APIC page */
+    uint8_t tpr_threshold; /* as written to TPR_THRESHOLD */
     uint64_t msr[VMX_MSR_SWITCHED];
 };
 
