@@ -18,6 +18,9 @@
 #define CONFIG_ERRORS     32
 #define CONFIG_ERROR_TEXT 240
 #define CONFIG_KEYS_MAX   32 /* keys of one section */
+#define CONFIG_CPUS       64 /* vCPUs of one VM */
+#define CONFIG_MODULES    16 /* modules of one VM */
+#define CONFIG_PATH_MAX   255 /* bytes of a file's path */
 
 /* Where a text stands in struct config's pool; 0 is the empty text. */
 struct config_text {
@@ -29,6 +32,16 @@ enum config_poweroff {
     CONFIG_POWEROFF_WHEN_IDLE, /* when the last VM has ended */
 };
 
+/* What becomes of a VM that has ended. */
+enum config_action {
+    CONFIG_STOP,    /* it stays ended; its memory goes back */
+    CONFIG_RESTART, /* it starts anew, in scrubbed memory, with devices as after power-on */
+    CONFIG_KEEP,    /* it stays ended; its memory stays for inspection */
+};
+
+/* Devices that a VM has only if its configuration says so; bits of config_vm.devices. */
+#define CONFIG_DEVICE_TESTDEV BIT(0)
+
 struct config_vm {
     char name[CONFIG_NAME_MAX];
     bool valid;    /* no error stands in this section: the VM may be created */
@@ -39,6 +52,10 @@ struct config_vm {
     struct config_text cmdline;
     uint64_t memory;    /* bytes, a multiple of 4 KiB */
     uint32_t autostart; /* 0 or 1 */
+    uint32_t cpus;      /* vCPUs, 1 to CONFIG_CPUS */
+    struct config_text modules; /* read with config_next_module(); empty: none */
+    uint64_t devices;   /* CONFIG_DEVICE_ bits */
+    uint32_t on_reboot, on_poweroff, on_crash; /* enum config_action */
 
     uint32_t key_line[CONFIG_KEYS_MAX]; /* by row; use config_vm_key_line() */
 };
@@ -75,6 +92,19 @@ void config_parse(const char *text, size_t len, struct config *out, struct confi
 
 /* The text a struct config_text stands for; "" for an empty one. Lives as long as *config. */
 const char *config_text(const struct config *config, struct config_text text);
+
+/* One entry of a VM's modules; points into the text it was read from, nothing is terminated. */
+struct config_module {
+    const char *text; /* path, and behind a space the arguments, as the guest will see them */
+    size_t text_len, path_len; /* bytes; the path is the start of the text */
+};
+
+/* Takes the next entry off *list, which starts as config_text() of a VM's modules and is moved on;
+ * false after the last one. */
+bool config_next_module(const char **list, struct config_module *out);
+
+/* "stop", "restart", "keep". */
+const char *config_action_name(uint32_t action);
 
 /* The line where key stands in the VM's section, or the section's own line if it was left out. */
 uint32_t config_vm_key_line(const struct config_vm *vm, const char *key);

@@ -4,7 +4,7 @@
  * into struct image, whose offsets and lengths have all been checked against the file, so that a
  * loader can copy without a further look. Copies nothing itself; placement is core/linux_boot.h.
  * Have open: Linux "The Linux/x86 Boot Protocol", "ELF: Object File Format", Xen "x86/HVM direct
- * boot ABI" (PVH).
+ * boot ABI" (PVH), "Multiboot Specification version 0.6.96".
  */
 #ifndef CORE_IMAGE_H
 #define CORE_IMAGE_H
@@ -20,6 +20,7 @@ enum image_kind {
     IMAGE_BZIMAGE, /* Linux bzImage, started at its 64-bit entry */
     IMAGE_PVH_ELF, /* ELF32 or ELF64 with a Xen PHYS32_ENTRY note, started in 32-bit mode */
     IMAGE_FLAT,    /* boot sector and what follows, started in real mode at 0:7C00 */
+    IMAGE_MULTIBOOT1, /* Multiboot1 header, ELF or raw, started in 32-bit mode */
 };
 
 /* One piece to load: filesz bytes at offset of the file go to guest-physical paddr; the rest up to
@@ -53,7 +54,7 @@ struct image {
     struct image_bzimage bz;                       /* only for IMAGE_BZIMAGE */
 };
 
-/* "bzImage", "PVH ELF", "flat", "unknown". */
+/* "bzImage", "PVH ELF", "flat", "Multiboot1", "unknown". */
 const char *image_kind_name(enum image_kind kind);
 
 /* Recognises data[len] and parses its headers. False: *out is IMAGE_UNKNOWN and why says what was

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The decoder. PURE. Prefixes, then a row of insn_table.c by opcode, then the operands which the
+ * The decoder. PURE. Prefixes, then a row of insn_table.h by opcode, then the operands which the
  * row asks for. To add an instruction, add a row; one that is in no table is INSN_UNKNOWN, and so
  * are forms whose operands are all registers, since such an instruction touches no memory. Every
  * byte is fetched through fetch(), which knows how many there are and how long an instruction may
@@ -315,7 +315,7 @@ static bool decode_row(struct decoder *d, const struct insn_row *row)
 static const struct insn_xmm_row *find_xmm(const struct decoder *d, unsigned map, uint8_t opcode)
 {
     uint8_t prefix = d->repeat ? d->repeat : d->opsize ? 0x66 : 0;
-    for (size_t i = 0; i < INSN_XMM_ROWS; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(insn_xmm); i++) {
         const struct insn_xmm_row *x = &insn_xmm[i];
         if (x->opcode == opcode && x->map == map && x->prefix == prefix)
             return x;

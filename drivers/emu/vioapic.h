@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The I/O APIC: 24 pins, each with a redirection entry. PURE, sans-I/O: lines come in, messages go
- * out as data, and the owner carries them to the local APICs. Must not know how many CPUs there are.
- * INTPOL is kept for the guest to read and has no effect: a line is told as asserted or not.
+ * out as data, and the owner carries them to the local APICs. Must not know how many CPUs there
+ * are. INTPOL is kept for the guest to read and has no effect: a line is told as asserted or not.
  * Have open: Intel's data sheet "82093AA I/O Advanced Programmable Interrupt Controller"; a newer
  * chipset's for the EOI register of version 20h.
  */
@@ -27,7 +27,8 @@ struct vioapic {
 
 extern const struct device_ops vioapic_ops;
 
-/* After power-on: every pin masked. id is 0 to 15; a guest may change it, reset returns to 0. */
+/* After power-on: every pin masked, every line idle. id is 0 to 15; a guest may change it. A reset
+ * returns to 0 and keeps the lines, which are others' to drive. */
 void vioapic_init(struct vioapic *p, uint8_t id);
 
 /* Pin (0 to 23, others are ignored) is asserted or not. A rise on a masked edge-triggered pin is

@@ -4,8 +4,9 @@
  * record that the owner takes after each call. The registers live in a page of the owner's, laid
  * out as the manual does, so that it can be the hardware's virtual-APIC page; all else is plain
  * data. Not for two CPUs at once: what others send reaches it through its own vCPU.
- * Time is the guest's TSC in every call and never goes back (but see vlapic_tsc_moved). The timer's
- * input clock has the TSC's rate: CPUID leaf 40000010H says the same kHz in EAX and EBX.
+ * Time is the guest's TSC in every call and never goes back: an earlier one counts as the last one,
+ * but see vlapic_tsc_moved(). The timer's input clock has the TSC's rate, thus CPUID leaf 40000010H
+ * says the same kHz in EAX and EBX.
  * Have open: SDM, "Advanced Programmable Interrupt Controller (APIC)".
  */
 #ifndef DRIVERS_EMU_VLAPIC_H
@@ -69,6 +70,7 @@ struct vlapic {
     uint8_t maxphyaddr;    /* the owner's, bits; 36 after init */
     uint8_t lint_level;    /* bit n: level of pin LINTn */
     uint8_t esr_pending;   /* errors since ESR was last written */
+    bool lint0_remote_irr; /* a level-triggered interrupt of LINT0 awaits its EOI */
     uint64_t apic_base;    /* IA32_APIC_BASE */
     uint64_t now;          /* guest TSC of the last call that gave one */
     struct vlapic_timer timer;
@@ -85,6 +87,10 @@ void vlapic_reset(struct vlapic *v);
 /* INIT: keeps IA32_APIC_BASE as well, thus the mode. */
 void vlapic_init_reset(struct vlapic *v);
 
+/* Virtual wire mode, as firmware leaves the BSP of a PC: software-enabled, the 8259's interrupts
+ * come in by LINT0 and NMIs by LINT1. After a reset nothing would. */
+void vlapic_set_virtual_wire(struct vlapic *v);
+
 /* Moves the effects since the last time to *out and clears the record. */
 void vlapic_take_effects(struct vlapic *v, struct vlapic_effects *out);
 
@@ -99,9 +105,8 @@ bool vlapic_mmio_base(const struct vlapic *v, uint64_t *base);
  * region, which answers only in xAPIC mode. Reserved ones read 0 and are an error in ESR. */
 uint32_t vlapic_read(struct vlapic *v, unsigned offset, uint64_t now);
 void vlapic_write(struct vlapic *v, unsigned offset, uint32_t value, uint64_t now);
-/* The hardware has written the page (APIC-write exit at offset), in xAPIC or x2APIC mode: does the
- * rest. False: as an MSR write it has to fault. */
-bool vlapic_written(struct vlapic *v, unsigned offset, uint64_t now);
+/* The hardware has written that register of the page (APIC-write exit) and left the rest to us. */
+void vlapic_written(struct vlapic *v, unsigned offset, uint64_t now);
 
 /* IA32_APIC_BASE, IA32_TSC_DEADLINE and 800H-8FFH. False: #GP; *value and v are unchanged then. */
 MUST_CHECK bool vlapic_msr_read(struct vlapic *v, uint32_t msr, uint64_t now, uint64_t *value);
@@ -139,7 +144,8 @@ void vlapic_tsc_moved(struct vlapic *v, uint64_t delta);
 /* True if the 8259's interrupt goes to the vCPU: LINT0 is ExtINT and unmasked, or there is no APIC
  * in between. */
 bool vlapic_lint0_extint(const struct vlapic *v);
-/* Level of pin LINT0 or LINT1 (0, 1): 8259 output and NMI on a PC. ExtINT is not delivered by this. */
+/* Pin LINT0 or LINT1 (0, 1; the 8259's output and NMI on a PC) is asserted or not, whatever the
+ * polarity. ExtINT is not delivered by this. */
 void vlapic_set_lint(struct vlapic *v, unsigned pin, bool level);
 /* The thermal sensor or the performance counters (VLAPIC_LVT_THERMAL, _PERF) want an interrupt. */
 void vlapic_raise(struct vlapic *v, enum vlapic_register lvt);

@@ -30,7 +30,7 @@ struct vlapic_timer {
     uint32_t count;      /* what the counter held ... */
     uint64_t start;      /* ... at this TSC */
     uint64_t deadline;   /* IA32_TSC_DEADLINE, 0: not armed */
-    uint64_t min_period; /* TSC ticks; the owner's: periods shorter than this are merged; 0: none */
+    uint64_t min_period; /* TSC ticks; the owner's: periods shorter than this are merged; < 2^62 */
 };
 
 /* Stopped, one-shot, divided by 2 (what a divide configuration of 0 means). Keeps min_period. */
@@ -48,8 +48,8 @@ void vlapic_timer_set_deadline(struct vlapic_timer *t, uint64_t deadline);
 
 /* The current-count register at now. */
 uint32_t vlapic_timer_current(const struct vlapic_timer *t, uint64_t now);
-/* The TSC at which it expires next, VLAPIC_NEVER if it does not. May be in the past. */
-uint64_t vlapic_timer_next(const struct vlapic_timer *t);
+/* The TSC at which it expires next, now or before if it is due; VLAPIC_NEVER if it does not. */
+uint64_t vlapic_timer_next(const struct vlapic_timer *t, uint64_t now);
 /* True if it has expired up to now: once, however many periods have passed. */
 bool vlapic_timer_expire(struct vlapic_timer *t, uint64_t now);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI configuration mechanism #1 without a single device: the address latch at 0xCF8, and data ports
- * that read all ones. PURE, sans-I/O. Port 0xCF9 lies inside the latch: byte accesses to it go to
- * whoever the owner names.
+ * PCI configuration mechanism #1 without a single device: the address latch at 0xCF8, and data
+ * ports that read all ones. PURE, sans-I/O. Port 0xCF9 lies inside the latch: byte accesses to it
+ * go to whoever the owner names.
  * Have open: PCI Local Bus Specification, "Configuration Mechanism #1".
  */
 #ifndef DRIVERS_EMU_VPCI_H

@@ -2,7 +2,7 @@
 /*
  * The 8254 timer and the port 61h that belongs to it. PURE, sans-I/O. Everything is computed from
  * absolute ticks of its 105/88 MHz clock (1.19318 MHz), so nothing drifts however rarely time is
- * given. Must not sleep, and does not know which interrupt channel 0 is wired to.
+ * given. Must not call anyone, and does not know which interrupt channel 0 is wired to.
  * Have open: Intel's data sheet "8254 Programmable Interval Timer"; a PC chipset's "NMI Status and
  * Control Register".
  */
@@ -21,8 +21,8 @@ struct vpit_channel {
     bool gate;
     bool loaded;         /* a count has been written since the control word */
     bool running;        /* the counting element counts since `start` */
-    bool stopped;        /* modes 0 and 4: the gate is low, or half a count is written */
-    bool pending;        /* modes 2 and 3: `next_count` takes over at `switch_at` */
+    bool stopped;        /* modes 0, 2, 3, 4: by a low gate, having counted `held` */
+    bool pending;        /* `next_count` waits: for `switch_at` in modes 2 and 3, else a trigger */
     bool idle_out;       /* level of OUT while nothing runs */
     bool latched, status_latched;
     bool write_high, read_high;   /* the next byte of a two-byte access is the upper one */
@@ -33,7 +33,7 @@ struct vpit_channel {
     uint32_t count;      /* period of what runs, clocks: 1 to 65536 */
     uint32_t next_count; /* the count register, clocks: 1 to 65536 */
     int64_t start;       /* tick at which `count` was loaded into the counting element */
-    int64_t held;        /* stopped: ticks counted before that */
+    int64_t held;        /* ticks */
     int64_t switch_at;   /* tick */
 };
 
@@ -45,9 +45,10 @@ struct vpit {
     uint8_t speaker;     /* port 61h, bits 3:0 */
 };
 
-/* Regions of one struct vpit. vpit_ops has advance, deadline and irq (the level of channel 0's OUT);
- * the speaker's port has only access. Advance to the present before every access. The deadline is
- * the next rise of channel 0's OUT. */
+/* Regions of one struct vpit. vpit_ops has advance, deadline and irq (the level of channel 0's
+ * OUT); the speaker's port has only access. Advance to the present before every access to either.
+ * The deadline is the next rise of channel 0's OUT: at most 600000 a second if the guest asks for
+ * that, so the owner may want to be late on purpose. */
 extern const struct device_ops vpit_ops, vpit_speaker_ops;
 
 /* Nothing counts until the guest programs it; the gates of channels 0 and 1 are high. now_ns is the

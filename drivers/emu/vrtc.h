@@ -29,14 +29,15 @@ struct vrtc {
 
 /* advance, deadline and irq included; irq is the level of IRQF. Advance to the present before every
  * access. Flags stay set until register C is read, so that missed periods count as one; the edges
- * that follow stay in phase. There is a deadline only for an interrupt that is enabled and not
- * already pending. */
+ * that follow stay in phase. There is a deadline only for what would raise irq when it is low. */
 extern const struct device_ops vrtc_ops;
 
-/* A battery-backed clock that is right: unix_seconds is the time of day at 0 of the VM's clock, UTC;
- * now_ns what that clock shows. 24 hours, BCD, no interrupt enabled, the memory zero. */
+/* A battery-backed clock that is right: unix_seconds is the time of day, UTC, at 0 of the VM's clock
+ * (years 0 to 9999, else 1970), now_ns what that clock shows. 24 hours, BCD, no interrupt enabled,
+ * the memory zero. A reset does the same with the time that was given here. */
 void vrtc_init(struct vrtc *r, int64_t unix_seconds, uint64_t now_ns);
-/* What firmware would leave in the memory; index 0x0e to 0x7f but for the century, others ignored. */
+/* What firmware would leave in the memory: index 0x0e to 0x7f but for the century, others are
+ * ignored. A reset clears it. */
 void vrtc_set_byte(struct vrtc *r, unsigned index, uint8_t value);
 
 #endif

@@ -411,6 +411,45 @@ static void test_empty_host(void **state)
     assert_int_equal(cpuid_cr4_bits(&t), 0);
 }
 
+/* Everything, but few leaves. */
+static uint32_t few_basic, few_extended;
+
+static void claim_few_leaves(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
+{
+    claim_all(leaf, subleaf, r);
+    if (leaf == 0)
+        r->eax = few_basic;
+    if (leaf == 0x80000000)
+        r->eax = few_extended;
+    if (leaf == 7 && subleaf == 0)
+        r->eax = 0;
+}
+
+static void test_few_leaves(void **state)
+{
+    struct cpuid_table t;
+    (void)state;
+    patch = claim_few_leaves;
+    few_basic = 4;
+    few_extended = 0x80000001;
+    BUILD(&t, skylake, &everything);
+    assert_int_equal(ask(&t, 0, 0).eax, 4);
+    /* No leaf 0Dh, no XSAVE and nothing that needs it. */
+    assert_int_equal(ask(&t, 1, 0).ecx & (CPUID_1_ECX_XSAVE | CPUID_1_ECX_AVX), 0);
+    SAME(ask(&t, 7, 0), 0x3fff, UINT32_MAX, UINT32_MAX, UINT32_MAX); /* as leaf 4 */
+    SAME(ask(&t, 0x80000000, 0), 0x80000001, 0, 0, 0);
+    SAME(ask(&t, 0x80000008, 0), 0x3fff, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+    few_basic = 7;
+    BUILD(&t, skylake, &everything);
+    assert_int_equal(ask(&t, 7, 0).eax, 0); /* the host has no subleaf 1 */
+    ZERO(&t, 7, 1);
+    assert_true(ask(&t, 7, 0).ebx & CPUID_7_EBX_SMEP);
+    for (uint32_t i = 2; i < CPUID_EXTENDED_LEAVES; i++) {
+        const struct cpuid_regs *r = &t.extended[i];
+        assert_int_equal(r->eax | r->ebx | r->ecx | r->edx, 0);
+    }
+}
+
 /* --- prerequisites -------------------------------------------------------------------------- */
 
 struct row {
@@ -593,6 +632,7 @@ int main(void)
         cmocka_unit_test_setup(test_without_xsave, reset),
         cmocka_unit_test_setup(test_hidden_on_any_host, reset),
         cmocka_unit_test_setup(test_empty_host, reset),
+        cmocka_unit_test_setup(test_few_leaves, reset),
         cmocka_unit_test_setup(test_rows, reset),
         cmocka_unit_test_setup(test_every_dependent_row_needs, reset),
         cmocka_unit_test_setup(test_no_prerequisite_is_missing, reset),

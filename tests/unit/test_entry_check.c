@@ -104,6 +104,15 @@ typedef void image_fn(struct vmcs_image *v);
     FINE(wide_addresses, long, v->maxphyaddr = 52; V(GUEST_CR3) = BITS(51, 12))                   \
     FINE(msr_area, long, V(EXIT_MSR_LOAD_COUNT) = 512; V(EXIT_MSR_LOAD_ADDRESS) = 0x30010)        \
     FINE(msr_area_of_none, long, V(EXIT_MSR_LOAD_ADDRESS) = UINT64_MAX)                           \
+    FINE(pae_bit_without_paging, protected, V(GUEST_CR4) |= CR4_PAE;                              \
+         V(GUEST_PDPTE0) = UINT64_MAX)                                                            \
+    FINE(msr_area_up_to_the_width, long, V(EXIT_MSR_LOAD_COUNT) = 1;                              \
+         V(EXIT_MSR_LOAD_ADDRESS) = BIT(46) - 16)                                                 \
+    FINE(fields_of_controls_that_are_off, long, V(VE_INFORMATION_ADDRESS) = 1;                    \
+         V(GUEST_IA32_BNDCFGS) = UINT64_MAX; V(PML_ADDRESS) = 1; V(VMREAD_BITMAP) = 1)            \
+    FINE(host_without_wp, long, V(HOST_CR0) &= ~CR0_WP)                                           \
+    FINE(host_with_cet, long, v->cr4_fixed1 |= CR4_CET; V(HOST_CR4) |= CR4_CET)                   \
+    FINE(host_ss_null, long, V(HOST_SS_SELECTOR) = 0)                                             \
     FINE(no_io_bitmaps, long, V(PROC_BASED_CONTROLS) &= ~(uint64_t)VMX_CTL(USE_IO_BITMAPS);       \
          V(IO_BITMAP_A) = 1)                                                                      \
     FINE(secondary_controls_inactive, protected,                                                  \

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The exit handlers of core on a desk: their sources, with a backend and a machine that are nothing
+ * but the variables below. Included once by each test_exit*.c; what the handlers asked of the world
+ * is counted, and fake_setup() forgets it.
+ */
+#ifndef TESTS_UNIT_FAKE_CORE_H
+#define TESTS_UNIT_FAKE_CORE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/backend.h"
+#include "core/console.h"
+#include "core/guest_cpu.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/vm.h"
+#include "mm/pool.h"
+
+/* No two of these have a static name in common. */
+#include "core/vcpu.c"
+#include "core/machine.c"
+#include "core/exit.c"
+#include "core/io_exit.c"
+#include "core/mmio.c"
+#include "core/hypercall.c"
+#include "core/cr_exit.c"
+#include "core/msr_exit.c"
+
+#define FAKE_RAM    0x10000u
+#define FAKE_NOW    UINT64_C(1000000) /* TSC ticks, one a nanosecond */
+#define FAKE_UPTIME UINT64_C(5000)    /* ns */
+
+static struct fake {
+    uint64_t reg[VREG_COUNT];
+    struct segment segment[SEG_COUNT];
+    unsigned cpl, code_bits;
+    bool pdptes_good, console_full;
+    uint64_t debugctl, tsc_written;
+    unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
+    unsigned xcr0_sets, cpuids;
+    enum stop_reason stopped;
+    char why[VM_END_TEXT], log[200], line[200];
+} fake;
+
+static struct vm vm;
+static struct vcpu vcpu;
+static uint8_t ram[FAKE_RAM] __attribute__((aligned(4096)));
+
+/* --- backend ---------------------------------------------------------------------------------- */
+
+static uint64_t fake_get_reg(struct vcpu *v, enum vreg reg)
+{
+    (void)v;
+    return fake.reg[reg];
+}
+
+static void fake_set_reg(struct vcpu *v, enum vreg reg, uint64_t value)
+{
+    fake.reg[reg] = value;
+    if (reg == VREG_RIP)
+        v->rip = value;
+    if (reg == VREG_RFLAGS)
+        v->rflags = value;
+}
+
+static void fake_get_segment(struct vcpu *v, enum seg_name seg, struct segment *out)
+{
+    (void)v;
+    *out = fake.segment[seg];
+}
+
+static unsigned fake_cpl(struct vcpu *v)
+{
+    (void)v;
+    return fake.cpl;
+}
+
+static unsigned fake_code_bits(struct vcpu *v)
+{
+    (void)v;
+    return fake.code_bits;
+}
+
+static void fake_finish_step(struct vcpu *v)
+{
+    (void)v;
+    fake.finished_steps++;
+}
+
+static void fake_intercept_dr(struct vcpu *v, bool on)
+{
+    (void)v;
+    if (on)
+        fake.dr_intercepts++;
+    else
+        fake.dr_passes++;
+}
+
+static bool fake_load_pdptes(struct vcpu *v)
+{
+    (void)v;
+    fake.pdpte_loads++;
+    return fake.pdptes_good;
+}
+
+static void fake_flush_tlb(struct vcpu *v)
+{
+    (void)v;
+    fake.tlb_flushes++;
+}
+
+static uint64_t fake_get_msr(struct vcpu *v, uint32_t msr)
+{
+    (void)v;
+    assert_int_equal(msr, MSR_IA32_DEBUGCTL);
+    return fake.debugctl;
+}
+
+static void fake_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)v;
+    if (msr == MSR_IA32_TSC)
+        fake.tsc_written = value;
+    else if (msr == MSR_IA32_DEBUGCTL)
+        fake.debugctl = value;
+    else
+        fail_msg("set_msr(%#x)", msr);
+}
+
+static const char *fake_reason_name(unsigned reason)
+{
+    return reason == 33 ? "THIRTY_THREE" : "?";
+}
+
+static struct backend fake_backend = {
+    .name = "fake",
+    .get_reg = fake_get_reg,
+    .set_reg = fake_set_reg,
+    .get_segment = fake_get_segment,
+    .cpl = fake_cpl,
+    .code_bits = fake_code_bits,
+    .finish_step = fake_finish_step,
+    .intercept_dr = fake_intercept_dr,
+    .load_pdptes = fake_load_pdptes,
+    .flush_tlb = fake_flush_tlb,
+    .get_msr = fake_get_msr,
+    .set_msr = fake_set_msr,
+    .reason_name = fake_reason_name,
+};
+
+/* --- the machine and the rest of core --------------------------------------------------------- */
+
+uint64_t host_now(void)
+{
+    return FAKE_NOW;
+}
+
+uint64_t host_uptime_ns(void)
+{
+    return FAKE_UPTIME;
+}
+
+uint64_t host_ns_to_tsc(uint64_t ns)
+{
+    return ns * 2;
+}
+
+uint64_t host_fpu_mask(void)
+{
+    return XCR0_X87 | XCR0_SSE | XCR0_AVX;
+}
+
+size_t host_fpu_size(void)
+{
+    return 576;
+}
+
+void host_fpu_reset(void *area)
+{
+    memset(area, 0, host_fpu_size());
+}
+
+void host_fpu_set_xcr0(uint64_t xcr0)
+{
+    (void)xcr0;
+    fake.xcr0_sets++;
+}
+
+void *pool_alloc(hpa_t *at)
+{
+    (void)at;
+    return NULL;
+}
+
+void *pool_alloc_pages(unsigned n, hpa_t *at)
+{
+    (void)n;
+    (void)at;
+    return NULL;
+}
+
+void pool_free(void *page)
+{
+    fail_msg("pool_free(%p)", page);
+}
+
+void pool_free_pages(void *first, unsigned n)
+{
+    fail_msg("pool_free_pages(%p, %u)", first, n);
+}
+
+uint64_t guest_cr4_bits(void)
+{
+    return CR4_PAE | CR4_PGE | CR4_PSE | CR4_DE | CR4_OSFXSR | CR4_OSXSAVE | CR4_SMEP;
+}
+
+uint64_t guest_efer_bits(void)
+{
+    return EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+}
+
+unsigned guest_maxphyaddr(void)
+{
+    return 40;
+}
+
+bool guest_has_1g_pages(void)
+{
+    return false;
+}
+
+enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    (void)x;
+    fake.cpuids++;
+    return OUTCOME_ADVANCE;
+}
+
+bool console_has_room(void)
+{
+    return !fake.console_full;
+}
+
+void console_vm_line(struct vm *of, const char *line, size_t len)
+{
+    assert_ptr_equal(of, &vm);
+    assert_in_range(len, 0, sizeof(fake.line) - 1);
+    fake.lines++;
+    memcpy(fake.line, line, len);
+    fake.line[len] = '\0';
+}
+
+void console_vm_raw(struct vm *of, const char *text, size_t len)
+{
+    (void)of;
+    (void)text;
+    (void)len;
+    fail_msg("nobody is attached");
+}
+
+void log_info(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fmt_vprint(fake.log, sizeof(fake.log), format, args);
+    va_end(args);
+    fake.logs++;
+}
+
+enum outcome vm_stop(struct vm *of, enum stop_reason reason, const char *format, ...)
+{
+    va_list args;
+    assert_ptr_equal(of, &vm);
+    va_start(args, format);
+    fmt_vprint(fake.why, sizeof(fake.why), format, args);
+    va_end(args);
+    fake.stopped = reason;
+    return OUTCOME_STOP;
+}
+
+void panic(const char *format, ...)
+{
+    (void)format;
+    abort();
+}
+
+/* --- for tests -------------------------------------------------------------------------------- */
+
+/* 64-bit code at 0x1000, paging off so that linear is physical; RAM, and a PC's devices. */
+static int fake_setup(void **state)
+{
+    (void)state;
+    memset(&fake, 0, sizeof(fake));
+    memset(&vm, 0, sizeof(vm));
+    memset(&vcpu, 0, sizeof(vcpu));
+    memset(ram, 0, sizeof(ram));
+    fake_backend.has_rdtscp = true;
+    fake_backend.has_xsaves = true;
+    backend = &fake_backend;
+    fake.code_bits = 64;
+    fake.pdptes_good = true;
+    fake.reg[VREG_CR0] = CR0_PE | CR0_ET;
+    fake.reg[VREG_RFLAGS] = RFLAGS_FIXED1;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        fake.segment[i] = (struct segment){.limit = UINT32_MAX, .access = AR_P | AR_S |
+                                           AR_TYPE_DATA_RW | AR_DB | AR_G};
+    fake.segment[SEG_CS].access = AR_P | AR_S | AR_TYPE_CODE_RX | AR_L | AR_G;
+    vm.mem.window = ram;
+    vm.mem.n = 1;
+    vm.mem.range[0].size = FAKE_RAM;
+    vm.vcpu[0] = &vcpu;
+    vm.vcpu_count = 1;
+    vcpu.vm = &vm;
+    vcpu.rip = fake.reg[VREG_RIP] = 0x1000;
+    vcpu.rflags = RFLAGS_FIXED1;
+    assert_int_equal(machine_init(&vm), PL_OK);
+    return 0;
+}
+
+/* Dispatches an exit of that kind and instruction length. */
+static inline enum outcome fake_exit(struct vm_exit x, enum exit_kind kind, uint8_t length)
+{
+    x.kind = (uint8_t)kind;
+    x.length = length;
+    return exit_dispatch(&vcpu, &x);
+}
+
+/* The outcome was a fault: this vector and error code wait, and RIP has not moved. */
+static inline void fake_assert_fault(enum outcome outcome, uint8_t vector, uint32_t error)
+{
+    assert_int_equal(outcome, OUTCOME_FAULT);
+    assert_true(vcpu.exception_valid);
+    assert_int_equal(vcpu.exception.type, EVENT_HW_EXCEPTION);
+    assert_int_equal(vcpu.exception.vector, vector);
+    assert_int_equal(vcpu.exception.error_code, error);
+    assert_true(vcpu.requests & REQUEST_EVENT);
+    assert_int_equal(vcpu.rip, 0x1000);
+    vcpu.exception_valid = false;
+    vcpu.requests = 0;
+}
+
+#endif
