@@ -24,7 +24,11 @@ PURE := \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
-	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c
+	core/apic_route.c core/pvclock.c \
+	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
+	drivers/emu/vlapic_regs.c drivers/emu/vlapic_timer.c drivers/emu/vpic.c drivers/emu/vioapic.c \
+	drivers/emu/vpit.c drivers/emu/vrtc.c drivers/emu/vpm.c drivers/emu/vkbc.c drivers/emu/vpci.c \
+	drivers/emu/vtestdev.c drivers/emu/vfwcfg.c
 
 KERNEL_C := $(filter-out $(PURE),$(sort $(wildcard boot/*.c core/*.c core/lib/*.c mm/*.c \
 	arch/x86/*.c arch/x86/vmx/*.c drivers/hw/*.c drivers/emu/*.c))) $(PURE)

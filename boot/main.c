@@ -267,6 +267,7 @@ static NORETURN void boot_rest(void)
     platform_acpi(&info);                             /* tables: timers, IOAPICs, power */
     tsc_init(platform_pm_timer_port());               /* how fast time passes */
     log_info("TSC: %lu kHz (%s)", tsc_khz(), tsc_source());
+    platform_clock();                                 /* what time it is */
     platform_interrupts();                            /* local APIC, IOAPICs, the UART's line */
     fpu_init();                                       /* guests' FPU state can be switched */
     choose_backend();                                 /* VMX on, or say what is missing */

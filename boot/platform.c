@@ -18,6 +18,7 @@
 #include "drivers/hw/framebuffer.h"
 #include "drivers/hw/ioapic.h"
 #include "drivers/hw/pic.h"
+#include "drivers/hw/rtc.h"
 #include "drivers/hw/uart.h"
 #include "mm/space.h"
 
@@ -262,6 +263,20 @@ void platform_interrupts(void)
             ioapic_add(io, acpi.ioapics[i].gsi_base);
     }
     route_uart();
+}
+
+/* --- wall clock --- */
+
+static int64_t clock_base; /* seconds since 1970 when the hypervisor started */
+
+void platform_clock(void)
+{
+    clock_base = rtc_read() - (int64_t)(host_uptime_ns() / 1000000000);
+}
+
+int64_t host_wall_clock(void)
+{
+    return clock_base + (int64_t)(host_uptime_ns() / 1000000000);
 }
 
 /* --- power --- */

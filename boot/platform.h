@@ -17,6 +17,8 @@ void platform_acpi(const struct boot_info *info);
 uint16_t platform_pm_timer_port(void);
 /* 8259s off, IOAPICs masked, the UART's interrupt routed here, local APIC on. */
 void platform_interrupts(void);
+/* Reads the battery clock; the TSC must be known. */
+void platform_clock(void);
 unsigned platform_cpu_count(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include "arch/x86/regs.h"
 #include "core/abi/plinth.h"
 #include "core/lib/string.h"
+#include "core/pvclock.h"
 
 #define BASIC_LAST        0xdu /* what is above this no guest sees */
 #define EXTENDED_BASE     0x80000000u
@@ -17,6 +18,7 @@
 
 #define LEAF_CACHES       4u
 #define LEAF_FEATURES     7u
+#define LEAF_TOPOLOGY     0xbu
 #define LEAF_XSAVE        0xdu
 
 /* Leaf 0Dh: the legacy region and the header come before the first component. */
@@ -284,7 +286,8 @@ static void build_hypervisor(struct cpuid_table *t, const struct cpuid_features 
     memcpy(&base->edx, signature + 8, 4);
     t->hypervisor[PLINTH_CPUID_ABI - PLINTH_CPUID_BASE] =
         (struct cpuid_regs){.eax = PLINTH_ABI_VERSION, .ebx = PLINTH_FEATURE_SLEEP};
-    t->hypervisor[PLINTH_CPUID_FREQUENCY - PLINTH_CPUID_BASE].eax = f->tsc_khz;
+    t->hypervisor[PLINTH_CPUID_FREQUENCY - PLINTH_CPUID_BASE] =
+        (struct cpuid_regs){.eax = f->tsc_khz, .ebx = f->tsc_khz}; /* the APIC timer's, too */
 }
 
 void cpuid_build(struct cpuid_table *t, cpuid_read_fn *host, const struct cpuid_features *f)
@@ -315,6 +318,28 @@ static void look_up_xsave(const struct cpuid_table *t, uint32_t subleaf, uint64_
         out->ebx = xsave_size(t, xcr0, true);
 }
 
+/* Bits that the IDs of so many CPUs take. */
+static unsigned topology_bits(uint32_t cpus)
+{
+    unsigned bits = 0;
+    while (BIT(bits) < cpus)
+        bits++;
+    return bits;
+}
+
+/* One thread a core, all cores in one package. */
+static void look_up_topology(uint32_t subleaf, const struct cpuid_dynamic *d,
+                             struct cpuid_regs *out)
+{
+    static const uint8_t level_type[] = {1, 2}; /* SMT, core */
+    *out = (struct cpuid_regs){.ecx = subleaf & 0xff, .edx = d->apic_id};
+    if (subleaf >= ARRAY_LEN(level_type))
+        return;
+    out->ecx |= (uint32_t)level_type[subleaf] << 8;
+    out->eax = subleaf ? topology_bits(d->cpus) : 0;
+    out->ebx = subleaf ? d->cpus : 1;
+}
+
 static void look_up_basic(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
                           const struct cpuid_dynamic *d, struct cpuid_regs *out)
 {
@@ -322,15 +347,22 @@ static void look_up_basic(const struct cpuid_table *t, uint32_t leaf, uint32_t s
     switch (leaf) {
     case 1:
         *out = t->basic[1];
-        out->ebx |= d->apic_id << 24;
+        out->ebx |= d->apic_id << 24 | (d->cpus & 0xff) << 16;
+        if (d->cpus > 1)
+            out->edx |= (uint32_t)BIT(rows[FEATURE_HTT].bit);
         if ((d->cr4 & CR4_OSXSAVE) && t->xcr0)
             out->ecx |= (uint32_t)BIT(rows[FEATURE_OSXSAVE].bit);
         break;
     case LEAF_CACHES:
         *out = subleaf < CPUID_CACHE_SUBLEAVES ? t->caches[subleaf] : none;
+        if (out->eax && d->cpus > 1)
+            out->eax |= (uint32_t)(BIT(topology_bits(d->cpus)) - 1) << 26;
         break;
     case LEAF_FEATURES:
         *out = subleaf < CPUID_FEATURE_SUBLEAVES ? t->features[subleaf] : none;
+        break;
+    case LEAF_TOPOLOGY:
+        look_up_topology(subleaf, d, out);
         break;
     case LEAF_XSAVE:
         look_up_xsave(t, subleaf, d->xcr0, out);
@@ -340,6 +372,10 @@ static void look_up_basic(const struct cpuid_table *t, uint32_t leaf, uint32_t s
     }
 }
 
+/* "KVMKVMKVM": Linux then uses the clock of core/pvclock.c. */
+static const struct cpuid_regs pvclock_signature = {
+    .eax = PVCLOCK_CPUID_BASE + 1, .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d};
+
 void cpuid_look_up(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
                    const struct cpuid_dynamic *d, struct cpuid_regs *out)
 {
@@ -348,6 +384,10 @@ void cpuid_look_up(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
         look_up_basic(t, leaf, subleaf, d, out);
     else if (leaf - PLINTH_CPUID_BASE < CPUID_HYPERVISOR_LEAVES)
         *out = t->hypervisor[leaf - PLINTH_CPUID_BASE];
+    else if (leaf == PVCLOCK_CPUID_BASE)
+        *out = pvclock_signature;
+    else if (leaf == PVCLOCK_CPUID_BASE + 1)
+        *out = (struct cpuid_regs){.eax = (uint32_t)PVCLOCK_CPUID_FEATURES};
     else if (leaf - PLINTH_CPUID_BASE < HYPERVISOR_RANGE)
         *out = none;
     else if (leaf - EXTENDED_BASE < t->extended_count)

@@ -10,6 +10,7 @@
 #include "core/cpuid.h"
 #include "core/exit.h"
 #include "core/host.h"
+#include "core/vm.h"
 
 static struct cpuid_table table;
 static uint64_t cr4_bits;
@@ -60,7 +61,8 @@ enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
     uint32_t leaf = (uint32_t)v->gpr[GPR_RAX];
-    struct cpuid_dynamic now = {.xcr0 = v->xcr0, .apic_id = v->index};
+    struct cpuid_dynamic now = {
+        .xcr0 = v->xcr0, .apic_id = v->index, .cpus = v->vm->vcpu_count};
     struct cpuid_regs r;
     /* Only leaf 1 shows a bit of CR4, which costs VMCS reads. */
     if (leaf == 1)
