@@ -11,7 +11,6 @@
 
 #define TEXT_SHOWN 48 /* bytes of a foreign text in a message */
 #define CMDLINE_MAX 2047
-#define PATH_MAX_BYTES 255
 
 enum section {
     SECTION_PLINTH,
@@ -106,6 +105,20 @@ static struct slice slice_of(const char *s)
 static bool slice_is(struct slice s, const char *name)
 {
     return s.n == strlen(name) && memcmp(s.s, name, s.n) == 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct slice trim(struct slice s)
+{
+    while (s.n && is_blank(s.s[0]))
+        s.s++, s.n--;
+    while (s.n && is_blank(s.s[s.n - 1]))
+        s.n--;
+    return s;
 }
 
 /* --- the nearest known word ---------------------------------------------------------------- */
@@ -279,10 +292,98 @@ static bool parse_choice(struct parser *p, const struct key *key, const char *va
     return false;
 }
 
+static bool parse_count(struct parser *p, const struct key *key, const char *value, void *field)
+{
+    const char *s = value;
+    uint64_t v;
+    if (!take_number(&s, &v) || *s || v < key->min || v > key->max) {
+        struct shown shown = show(slice_of(value));
+        error(p, "%s = %s: must be a whole number from %llu to %llu", key->name, shown.text,
+              (unsigned long long)key->min, (unsigned long long)key->max);
+        return false;
+    }
+    *(uint32_t *)field = (uint32_t)v;
+    return true;
+}
+
+static bool check_module(struct parser *p, const struct key *key, const struct config_module *m,
+                         unsigned number)
+{
+    struct shown path = show((struct slice){m->text, m->path_len});
+    if (m->path_len == 0)
+        error(p, "%s: entry %u has no path", key->name, number);
+    else if (m->path_len > CONFIG_PATH_MAX)
+        error(p, "%s: %s: a path has at most %d bytes, this one %zu", key->name, path.text,
+              CONFIG_PATH_MAX, m->path_len);
+    else
+        return true;
+    return false;
+}
+
+/* Checks each entry of the list and keeps the list as one text. */
+static bool parse_modules(struct parser *p, const struct key *key, const char *value, void *field)
+{
+    struct config_module m;
+    unsigned count = 0;
+    bool good = true;
+    for (const char *list = value; config_next_module(&list, &m);)
+        good &= check_module(p, key, &m, ++count);
+    if (count > CONFIG_MODULES) {
+        error(p, "%s: %u entries, more than %d", key->name, count, CONFIG_MODULES);
+        return false;
+    }
+    return good && parse_text(p, key, value, field);
+}
+
+/* One word, +NAME or -NAME. */
+static bool take_switch(struct parser *p, const struct key *key, struct slice word, uint64_t *on)
+{
+    const struct choice *c = key->choices;
+    struct shown shown = show(word);
+    struct guess g = {0};
+    bool plus = word.s[0] == '+', sign = plus || word.s[0] == '-';
+    struct slice name = {word.s + sign, word.n - sign};
+    for (; c->name && !slice_is(name, c->name); c++)
+        guess_try(&g, name, c->name);
+    if (c->name && sign) {
+        *on = plus ? *on | c->value : *on & ~(uint64_t)c->value;
+        return true;
+    }
+    if (c->name)
+        error(p, "%s = %s: write +%s or -%s", key->name, shown.text, c->name, c->name);
+    else if (g.name)
+        error(p, "%s = %s: no such device; did you mean +%s?", key->name, shown.text, g.name);
+    else
+        error(p, "%s = %s: no such device; must be out of %s", key->name, shown.text, key->values);
+    return false;
+}
+
+/* Words from left to right; of two that contradict each other the later one counts. */
+static bool parse_switches(struct parser *p, const struct key *key, const char *value, void *field)
+{
+    uint64_t on = 0;
+    bool good = true;
+    for (const char *s = value; *s;) {
+        struct slice word = {s, 0};
+        while (word.s[word.n] && !is_blank(word.s[word.n]))
+            word.n++;
+        if (word.n)
+            good &= take_switch(p, key, word, &on);
+        s += word.n ? word.n : 1;
+    }
+    if (good)
+        *(uint64_t *)field = on;
+    return good;
+}
+
 static const struct choice booleans[] = {{"yes", 1},   {"no", 0}, {"true", 1}, {"false", 0},
                                          {"on", 1},    {"off", 0}, {NULL, 0}};
 static const struct choice poweroffs[] = {
     {"never", CONFIG_POWEROFF_NEVER}, {"when-idle", CONFIG_POWEROFF_WHEN_IDLE}, {NULL, 0}};
+static const struct choice devices[] = {{"testdev", CONFIG_DEVICE_TESTDEV}, {NULL, 0}};
+static const struct choice actions[] = {
+    {"restart", CONFIG_RESTART}, {"stop", CONFIG_STOP}, {"keep", CONFIG_KEEP}, {NULL, 0}};
+#define ACTIONS "restart, stop, keep"
 
 /* --- the keys ------------------------------------------------------------------------------ */
 
@@ -295,16 +396,29 @@ static const struct key keys[] = {
     {SECTION_PLINTH, "poweroff", parse_choice, PLINTH(poweroff), 0, 0, poweroffs, "never",
      "never, when-idle", "when-idle ends the machine after the last VM has ended"},
 
-    {SECTION_VM, "kernel", parse_text, VM(kernel), 1, PATH_MAX_BYTES, NULL, NULL,
-     "FILE", "what the VM starts: a Linux bzImage, an ELF with a PVH note or a flat image"},
-    {SECTION_VM, "initrd", parse_text, VM(initrd), 0, PATH_MAX_BYTES, NULL, "",
-     "FILE", "given to the kernel as its initial RAM disk (PVH: as module 0)"},
+    {SECTION_VM, "kernel", parse_text, VM(kernel), 1, CONFIG_PATH_MAX, NULL, NULL,
+     "FILE", "what the VM starts: a Linux bzImage, an ELF with a PVH note, a Multiboot1 or a flat "
+     "image"},
+    {SECTION_VM, "initrd", parse_text, VM(initrd), 0, CONFIG_PATH_MAX, NULL, "",
+     "FILE", "given to the kernel as its initial RAM disk (PVH, Multiboot1: as module 0)"},
     {SECTION_VM, "cmdline", parse_text, VM(cmdline), 0, CMDLINE_MAX, NULL, "",
      "TEXT, up to 2047 bytes", "the kernel's command line"},
     {SECTION_VM, "memory", parse_memory, VM(memory), UINT64_C(65536), BIT(40), NULL, "32M",
      "SIZE, 64K to 1024G, a multiple of 4K", "the VM's RAM"},
     {SECTION_VM, "autostart", parse_choice, VM(autostart), 0, 0, booleans, "yes",
      "yes, no, true, false, on, off", "start the VM when the machine starts"},
+    {SECTION_VM, "cpus", parse_count, VM(cpus), 1, CONFIG_CPUS, NULL, "1",
+     "NUMBER, 1 to 64", "the VM's virtual CPUs"},
+    {SECTION_VM, "modules", parse_modules, VM(modules), 0, CMDLINE_MAX, NULL, "",
+     "FILE [ARGUMENTS], ...", "boot modules of a Multiboot1 kernel"},
+    {SECTION_VM, "devices", parse_switches, VM(devices), 0, 0, devices, "",
+     "+testdev, -testdev", "devices beyond the usual ones"},
+    {SECTION_VM, "on_reboot", parse_choice, VM(on_reboot), 0, 0, actions, "restart",
+     ACTIONS, "what becomes of the VM when it resets itself"},
+    {SECTION_VM, "on_poweroff", parse_choice, VM(on_poweroff), 0, 0, actions, "stop",
+     ACTIONS, "what becomes of the VM when it switches itself off"},
+    {SECTION_VM, "on_crash", parse_choice, VM(on_crash), 0, 0, actions, "stop",
+     ACTIONS, "what becomes of the VM when it ends badly"},
 };
 _Static_assert(ARRAY_LEN(keys) <= CONFIG_KEYS_MAX, "struct config has a line number per key");
 
@@ -391,20 +505,6 @@ static void enter_vm(struct parser *p, struct slice name)
         error(p, "[vm %s]: there is a VM of that name on line %u", shown.text, twin->line);
     else if (!room)
         error(p, "[vm %s]: more than %d VMs", shown.text, CONFIG_VMS);
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.n && is_blank(s.s[0]))
-        s.s++, s.n--;
-    while (s.n && is_blank(s.s[s.n - 1]))
-        s.n--;
-    return s;
 }
 
 static void enter_unknown(struct parser *p, struct slice inside, struct slice word)
@@ -654,6 +754,30 @@ uint32_t config_vm_key_line(const struct config_vm *vm, const char *key)
     return vm->line;
 }
 
+bool config_next_module(const char **list, struct config_module *out)
+{
+    const char *end = *list;
+    if (!*end)
+        return false;
+    while (*end && *end != ',')
+        end++;
+    struct slice entry = trim((struct slice){*list, (size_t)(end - *list)});
+    size_t path = 0;
+    while (path < entry.n && !is_blank(entry.s[path]))
+        path++;
+    *out = (struct config_module){entry.s, entry.n, path};
+    *list = *end ? end + 1 : end;
+    return true;
+}
+
+const char *config_action_name(uint32_t action)
+{
+    for (const struct choice *c = actions; c->name; c++)
+        if (c->value == action)
+            return c->name;
+    return "?";
+}
+
 const struct config_vm *config_find_vm(const struct config *config, const char *name)
 {
     return find_vm(config, slice_of(name));
@@ -667,7 +791,7 @@ void config_describe(fmt_sink_fn *sink, void *ctx)
         for (const struct key *k = keys; k < keys + ARRAY_LEN(keys); k++) {
             if (k->section != s)
                 continue;
-            fmt_write(sink, ctx, "  %-10s %s\n             %s; ", k->name, k->help, k->values);
+            fmt_write(sink, ctx, "  %-11s %s\n              %s; ", k->name, k->help, k->values);
             if (!k->fallback)
                 fmt_write(sink, ctx, "required\n");
             else

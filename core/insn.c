@@ -306,7 +306,7 @@ static bool decode_row(struct decoder *d, const struct insn_row *row)
     else if (!take_memory(d, modrm))
         return false;
     if (has_register(o))
-        set_register(d, modrm_reg(d, modrm), (row->flags & ROW_BYTE) != 0);
+        set_register(d, modrm_follows ? modrm_reg(d, modrm) : 0, (row->flags & ROW_BYTE) != 0);
     take_immediate(d, row->flags);
     return true;
 }

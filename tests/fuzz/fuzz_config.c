@@ -53,6 +53,19 @@ static void check_errors(const uint8_t *data, size_t size)
     }
 }
 
+static void check_modules(const char *list)
+{
+    const char *start = list, *end = list + strlen(list);
+    struct config_module m;
+    unsigned count = 0;
+    for (; config_next_module(&list, &m); count++) {
+        CHECK(m.text >= start && m.text + m.text_len <= end && list <= end);
+        CHECK(m.path_len >= 1 && m.path_len <= m.text_len && m.path_len <= CONFIG_PATH_MAX);
+        CHECK(!memchr(m.text, ',', m.text_len) && !memchr(m.text, ' ', m.path_len));
+    }
+    CHECK(count <= CONFIG_MODULES && list == end);
+}
+
 static void check_config(const struct config *c)
 {
     CHECK(c->pool_used >= 1 && c->pool_used <= CONFIG_POOL && c->vm_count <= CONFIG_VMS);
@@ -67,6 +80,11 @@ static void check_config(const struct config *c)
         check_text(c, vm->cmdline, 2047);
         CHECK(vm->memory >= 65536 && vm->memory <= BIT(40) && vm->memory % 4096 == 0);
         CHECK(vm->autostart <= 1 && vm->line >= 1);
+        check_modules(check_text(c, vm->modules, 2047));
+        CHECK(vm->cpus >= 1 && vm->cpus <= CONFIG_CPUS);
+        CHECK((vm->devices & ~CONFIG_DEVICE_TESTDEV) == 0);
+        CHECK(vm->on_reboot <= CONFIG_KEEP && vm->on_poweroff <= CONFIG_KEEP &&
+              vm->on_crash <= CONFIG_KEEP);
         CHECK(vm->valid ? kernel[0] != '\0' : errors.count > 0);
     }
 }
@@ -88,6 +106,11 @@ static void write_config(const struct config *c)
         const struct config_vm *vm = &c->vms[i];
         fmt_write(append, &out, "[vm %s]\nmemory = %llu\nautostart = %s\n", vm->name,
                   (unsigned long long)vm->memory, vm->autostart ? "on" : "off");
+        fmt_write(append, &out, "cpus = %u\ndevices = %ctestdev\non_reboot = %s\n", vm->cpus,
+                  vm->devices ? '+' : '-', config_action_name(vm->on_reboot));
+        fmt_write(append, &out, "on_poweroff = %s\non_crash = %s\n",
+                  config_action_name(vm->on_poweroff), config_action_name(vm->on_crash));
+        write_text("modules", config_text(c, vm->modules));
         write_text("kernel", config_text(c, vm->kernel));
         write_text("initrd", config_text(c, vm->initrd));
         write_text("cmdline", config_text(c, vm->cmdline));
@@ -124,6 +147,9 @@ static void check_round_trip(void)
         const struct config_vm *a = &first.vms[i], *b = &second.vms[i];
         CHECK(strcmp(a->name, b->name) == 0 && a->valid && b->valid);
         CHECK(a->memory == b->memory && a->autostart == b->autostart);
+        CHECK(a->cpus == b->cpus && a->devices == b->devices && a->on_reboot == b->on_reboot);
+        CHECK(a->on_poweroff == b->on_poweroff && a->on_crash == b->on_crash);
+        check_same_text(a->modules, b->modules);
         check_same_text(a->kernel, b->kernel);
         check_same_text(a->initrd, b->initrd);
         check_same_text(a->cmdline, b->cmdline);

@@ -253,8 +253,8 @@ bool console_has_room(void)
 void console_vm_line(struct vm *of, const char *line, size_t len)
 {
     assert_ptr_equal(of, &vm);
-    assert_in_range(len, 0, sizeof(fake.line) - 1);
     fake.lines++;
+    len = min_u64(len, sizeof(fake.line) - 1);
     memcpy(fake.line, line, len);
     fake.line[len] = '\0';
 }

@@ -185,6 +185,136 @@ static void test_booleans(void **state)
     assert_error(VM "autostart = 1", 3, "must be one of yes, no");
 }
 
+static void test_cpus(void **state)
+{
+    static const char *const bad[] = {"0", "65", "-1", "4x", "two", "0x4", "1.0", "4 4", "\"\"",
+                                      "99999999999999999999", "4294967297"};
+    char config[128];
+    (void)state;
+    assert_good(VM);
+    assert_int_equal(c.vms[0].cpus, 1);
+    for (unsigned n = 1; n <= CONFIG_CPUS; n++) {
+        fmt_print(config, sizeof(config), VM "cpus = %u\n", n);
+        assert_good(config);
+        assert_int_equal(c.vms[0].cpus, n);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        fmt_print(config, sizeof(config), VM "cpus = %s\n", bad[i]);
+        assert_error(config, 3, "whole number from 1 to 64");
+        assert_false(c.vms[0].valid);
+        assert_int_equal(c.vms[0].cpus, 1);
+    }
+}
+
+/* The entries of VM a's modules, each as <path|text>. */
+static const char *modules(const char *config)
+{
+    static char all[4096];
+    struct config_module m;
+    size_t at = 0;
+    assert_good(config);
+    all[0] = '\0';
+    for (const char *list = text(c.vms[0].modules); config_next_module(&list, &m);)
+        at += fmt_print(all + at, sizeof(all) - at, "<%.*s|%.*s>", (int)m.path_len, m.text,
+                        (int)m.text_len, m.text);
+    return all;
+}
+
+static void test_modules(void **state)
+{
+    static char config[8192];
+    (void)state;
+    assert_string_equal(modules(VM), "");
+    assert_string_equal(modules(VM "modules = \"\"\n"), "");
+    assert_string_equal(modules(VM "modules = a\n"), "<a|a>");
+    assert_string_equal(modules(VM "modules = a,b\n"), "<a|a><b|b>");
+    assert_string_equal(modules(VM "modules = a x=1  y , b/c.img # two\n"),
+                        "<a|a x=1  y><b/c.img|b/c.img>");
+    assert_string_equal(modules(VM "modules = \"a#1\tx,\tb \\\"q\\\",\"\n"),
+                        "<a#1|a#1\tx><b|b \"q\">");
+    assert_error(VM "modules = ,\n", 3, "entry 1 has no path");
+    assert_error(VM "modules = a,,b\n", 3, "entry 2 has no path");
+    assert_error(VM "modules = \"a, \"\n", 3, "entry 2 has no path");
+    assert_false(c.vms[0].valid);
+    assert_string_equal(text(c.vms[0].modules), "");
+    for (size_t n = CONFIG_MODULES; n <= CONFIG_MODULES + 1; n++) {
+        size_t at = fmt_print(config, sizeof(config), VM "modules = ");
+        for (size_t i = 0; i < n; i++)
+            at += fmt_print(config + at, sizeof(config) - at, "%sm%zu", i ? ", " : "", i);
+        if (n == CONFIG_MODULES)
+            assert_good(config);
+        else
+            assert_error(config, 3, "17 entries, more than 16");
+    }
+    for (size_t n = CONFIG_PATH_MAX; n <= CONFIG_PATH_MAX + 1; n++) {
+        size_t at = fmt_print(config, sizeof(config), VM "modules = a, ");
+        memset(config + at, 'p', n);
+        fmt_print(config + at + n, sizeof(config) - at - n, " args\n");
+        if (n == CONFIG_PATH_MAX)
+            assert_good(config);
+        else
+            assert_error(config, 3, "at most 255 bytes, this one 256");
+    }
+    size_t at = fmt_print(config, sizeof(config), VM "modules = a ");
+    memset(config + at, 'x', 2046);
+    config[at + 2046] = '\0';
+    assert_error(config, 3, "must have 0 to 2047 bytes, has 2048");
+}
+
+static void test_devices(void **state)
+{
+    static const struct {
+        const char *value;
+        uint64_t flags;
+    } good[] = {{"\"\"", 0}, {"+testdev", CONFIG_DEVICE_TESTDEV}, {"-testdev", 0},
+                {"+testdev -testdev", 0}, {"-testdev\t +testdev", CONFIG_DEVICE_TESTDEV},
+                {"\"  +testdev  \"", CONFIG_DEVICE_TESTDEV}};
+    char config[128];
+    (void)state;
+    assert_good(VM);
+    assert_int_equal(c.vms[0].devices, 0);
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        fmt_print(config, sizeof(config), VM "devices = %s\n", good[i].value);
+        assert_good(config);
+        assert_int_equal(c.vms[0].devices, good[i].flags);
+    }
+    assert_error(VM "devices = testdev\n", 3, "write +testdev or -testdev");
+    assert_error(VM "devices = +testdv\n", 3, "no such device; did you mean +testdev?");
+    assert_error(VM "devices = +zebra\n", 3, "no such device; must be out of +testdev");
+    assert_error(VM "devices = +\n", 3, "no such device");
+    assert_error(VM "devices = +testdev,+testdev\n", 3, "no such device");
+    assert_error(VM "devices = +testdev x\n", 3, "devices = x: no such device");
+    assert_false(c.vms[0].valid);
+    assert_int_equal(c.vms[0].devices, 0);
+}
+
+static void test_actions(void **state)
+{
+    static const uint32_t values[] = {CONFIG_STOP, CONFIG_RESTART, CONFIG_KEEP};
+    static const char *const names[] = {"stop", "restart", "keep"};
+    char config[128];
+    (void)state;
+    assert_good(VM);
+    assert_int_equal(c.vms[0].on_reboot, CONFIG_RESTART);
+    assert_int_equal(c.vms[0].on_poweroff, CONFIG_STOP);
+    assert_int_equal(c.vms[0].on_crash, CONFIG_STOP);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(config_action_name(values[i]), names[i]);
+        fmt_print(config, sizeof(config), VM "on_reboot = %s\non_poweroff = %s\non_crash = %s\n",
+                  names[i], names[(i + 1) % 3], names[(i + 2) % 3]);
+        assert_good(config);
+        assert_int_equal(c.vms[0].on_reboot, values[i]);
+        assert_int_equal(c.vms[0].on_poweroff, values[(i + 1) % 3]);
+        assert_int_equal(c.vms[0].on_crash, values[(i + 2) % 3]);
+    }
+    assert_string_equal(config_action_name(3), "?");
+    assert_error(VM "on_crash = reboot\n", 3, "must be one of restart, stop, keep");
+    assert_error(VM "on_reboot = restrat\n", 3, "did you mean restart?");
+    assert_error(VM "on_panic = stop\n", 3, "on_panic: no such key");
+    assert_error(VM "on-crash = stop\n", 3, "did you mean on_crash?");
+    assert_int_equal(config_vm_key_line(&c.vms[0], "on_crash"), 1);
+}
+
 static void test_unknown_words_get_a_guess(void **state)
 {
     (void)state;
@@ -409,7 +539,9 @@ static void test_describe_names_every_key(void **state)
 {
     static const char *const words[] = {"[plinth]", "[vm NAME]", "slice",  "poweroff",
                                         "kernel",   "initrd",    "cmdline", "memory",
-                                        "autostart", "default 10ms", "required"};
+                                        "autostart", "default 10ms", "required", "cpus",
+                                        "modules",  "devices",  "on_reboot", "on_poweroff",
+                                        "on_crash", "default restart"};
     static char all[4096];
     (void)state;
     all[0] = '\0';
@@ -426,6 +558,10 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_booleans),
+        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_actions),
         cmocka_unit_test(test_unknown_words_get_a_guess),
         cmocka_unit_test(test_section_errors),
         cmocka_unit_test(test_key_errors),
