@@ -243,7 +243,7 @@ static uint32_t xsave_size(const struct cpuid_table *t, uint64_t components, boo
 static void build_basic(struct cpuid_table *t, const struct host *h)
 {
     struct cpuid_regs r = ask(h, 0, 0);
-    t->max_basic = (uint32_t)max_u64(min_u64(h->last_basic, BASIC_LAST), 1);
+    t->max_basic = (uint32_t)max_u64(min_u64(h->last_basic, BASIC_LAST), LEAF_TOPOLOGY);
     t->basic[0] = (struct cpuid_regs){t->max_basic, r.ebx, r.ecx, r.edx};
     r = ask(h, 1, 0);
     t->basic[1].eax = r.eax;

@@ -199,6 +199,7 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     case STRINGIO_MORE:
         if (x->slow_step)
             backend->finish_step(v);
+        x->slow_step = false; /* one iteration is done, and its trap is due */
         return OUTCOME_RETRY;
     default:
         return c.outcome;

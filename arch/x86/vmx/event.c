@@ -139,6 +139,15 @@ void vmx_finish_step(struct vcpu *v)
                  vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_BS);
 }
 
+/* The instruction that exited has not completed, so no single-step trap is due for it. Bochs has
+ * saved one as pending all the same; on hardware there is nothing to clear. */
+void vmx_cancel_step(void)
+{
+    uint64_t pending = vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS);
+    if (pending & PENDING_BS)
+        vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS, pending & ~PENDING_BS);
+}
+
 bool vmx_interrupts_enabled(struct vcpu *v)
 {
     (void)v;

@@ -242,6 +242,8 @@ __attribute__((hot)) bool vmx_handle_exit(struct vcpu *v)
     enum outcome outcome = exit_dispatch(v, &x);
     if (outcome == OUTCOME_ADVANCE) {
         vmcs_set(GUEST_RIP, v->rip);
+    } else if (unlikely(x.slow_step) && outcome <= OUTCOME_FAULT) {
+        vmx_cancel_step();
     } else if (unlikely(outcome >= OUTCOME_BLOCK)) {
         if (outcome == OUTCOME_BLOCK)
             vmcs_set(GUEST_RIP, v->rip);

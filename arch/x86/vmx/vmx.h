@@ -74,6 +74,7 @@ void vmx_flush_vm(const struct vmx_vm *vm);
 bool vmx_inject_events(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
+void vmx_cancel_step(void);
 bool vmx_interrupts_enabled(struct vcpu *v);
 
 /* exit.c */
