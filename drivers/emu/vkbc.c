@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A keyboard controller with nothing plugged in. PURE, sans-I/O. Whatever is asked of the controller
- * is answered before the access ends, in an output buffer of one byte, so the input buffer is never
+ * A keyboard controller with nothing plugged in. PURE, sans-I/O. Whatever is asked of it is
+ * answered before the access ends, in an output buffer of one byte, so the input buffer is never
  * full. There is no auxiliary port: its disable bit is stuck at 1, a looped byte comes back as the
- * keyboard's, its test fails. That makes drivers give up at once and not after a time-out of theirs.
+ * keyboard's, its test fails. So drivers give up at once and not after a time-out of theirs.
  * Have open: the data sheet of an 8042 keyboard controller for PC/AT, "Commands".
  */
 #include "drivers/emu/vkbc.h"

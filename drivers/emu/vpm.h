@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ACPI's fixed hardware: the PM1a event and control blocks and the PM timer, in one region of
- * VPM_PORTS ports. PURE, sans-I/O. The machine is always in ACPI mode: SCI_EN reads 1, the FADT says
- * SMI_CMD 0. Only S5 exists; entering it is recorded, its owner looks after each access.
+ * VPM_PORTS ports. PURE, sans-I/O. The machine is always in ACPI mode: SCI_EN reads 1, the FADT
+ * says SMI_CMD 0. Only S5 exists; entering it is recorded, its owner looks after each access.
  * Have open: the ACPI specification, "ACPI Hardware Specification".
  */
 #ifndef DRIVERS_EMU_VPM_H

@@ -32,9 +32,9 @@ struct vrtc {
  * that follow stay in phase. There is a deadline only for what would raise irq when it is low. */
 extern const struct device_ops vrtc_ops;
 
-/* A battery-backed clock that is right: unix_seconds is the time of day, UTC, at 0 of the VM's clock
- * (years 0 to 9999, else 1970), now_ns what that clock shows. 24 hours, BCD, no interrupt enabled,
- * the memory zero. A reset does the same with the time that was given here. */
+/* A battery-backed clock that is right: unix_seconds is the time of day, UTC, at 0 of the VM's
+ * clock (years 0 to 9999, else 1970), now_ns what that clock shows. 24 hours, BCD, no interrupt
+ * enabled, the memory zero. A reset does the same with the time that was given here. */
 void vrtc_init(struct vrtc *r, int64_t unix_seconds, uint64_t now_ns);
 /* What firmware would leave in the memory: index 0x0e to 0x7f but for the century, others are
  * ignored. A reset clears it. */
