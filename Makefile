@@ -20,7 +20,7 @@ PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
 	core/bus.c core/config.c core/cpuid.c core/msr.c core/cr.c core/event.c \
-	core/insn.c core/image.c core/linux_boot.c core/lines.c core/stringio.c \
+	core/guest_acpi.c core/insn.c core/image.c core/linux_boot.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
@@ -77,6 +77,15 @@ $(B)/include/asm_offsets.h: arch/x86/asm_offsets.c $(B)/.setup-build | $(B)/incl
 	$(call say,GEN,$@)$(CC) $(CFLAGS_KERNEL) -MMD -MT $@ -MF $(B)/asm_offsets.d -S -o $(B)/asm_offsets.s $<
 	$(Q)sed -n 's/^.*->\([A-Z0-9_]*\) \([0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@
 -include $(B)/asm_offsets.d
+
+# The guests' DSDT, as an array.
+$(B)/dsdt.aml: core/acpi/dsdt.asl $(B)/.setup-build
+	$(call say,IASL,$<)iasl -vs -vi -we -p $(B)/dsdt $< > $(B)/iasl.log 2>&1 || { cat $(B)/iasl.log; exit 1; }
+
+$(B)/include/dsdt_aml.h: $(B)/dsdt.aml | $(B)/include
+	$(Q)$(PYTHON) -c "import sys; print('static const unsigned char dsdt_aml[] = {'); \
+	  [print(b, end=',') for b in open('$<', 'rb').read()]; print('};')" > $@
+$(B)/kernel/core/loader.o: $(B)/include/dsdt_aml.h
 
 $(B)/include:
 	@mkdir -p $@

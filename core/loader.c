@@ -6,14 +6,17 @@
  *   0x1000  GDT of the 64-bit start      0x8000   boot_params (bzImage)
  *   0x2000  page tables of that start    0x10000  PVH start info with all it points to
  *           (6 pages)                    0x20000  command line (bzImage)
+ *   0xe0000 ACPI tables
  */
 #include "core/loader.h"
 
+#include "core/guest_acpi.h"
 #include "core/image.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
 #include "core/linux_boot.h"
 #include "core/modules.h"
+#include "dsdt_aml.h"
 #include "mm/pool.h"
 
 #define GDT_AT         0x1000
@@ -22,6 +25,7 @@
 #define START_INFO_AT  0x10000
 #define START_INFO_MAX 0x4000
 #define CMDLINE_AT     0x20000
+#define ACPI_AT        0xe0000
 #define FLAT_STACK     0x7c00
 #define LOW_RAM_END    0x9fc00 /* EBDA and ROMs, as on any PC */
 #define HIGH_RAM_START 0x100000
@@ -34,7 +38,7 @@ struct load {
     struct vm *vm;
     const struct module *kernel, *initrd;
     struct image image;
-    uint64_t initrd_at;
+    uint64_t initrd_at, rsdp;
     struct e820_range e820[4];
     unsigned e820_count;
     char *why;
@@ -135,9 +139,27 @@ static struct linux_boot_args boot_args(const struct load *l)
         .text = l->vm->cmdline,
         .initrd = l->initrd_at,
         .initrd_size = l->initrd ? l->initrd->len : 0,
+        .rsdp = l->rsdp,
         .e820 = l->e820,
         .e820_count = l->e820_count,
     };
+}
+
+/* The ACPI tables, in what the memory map calls reserved. */
+static bool put_acpi(struct load *l)
+{
+    struct guest_acpi_config config = {
+        .cpus = l->vm->vcpu_count,
+        .dsdt = dsdt_aml,
+        .dsdt_len = sizeof(dsdt_aml),
+    };
+    uint8_t *buf = pool_alloc_pages(GUEST_ACPI_ROOM / PAGE_SIZE, NULL);
+    if (!buf)
+        return fail(l, "no hypervisor memory for the ACPI tables");
+    size_t used = guest_acpi_build(buf, GUEST_ACPI_ROOM, ACPI_AT, &config, &l->rsdp);
+    bool ok = used ? put(l, ACPI_AT, buf, used) : fail(l, "the ACPI tables do not fit");
+    pool_free_pages(buf, GUEST_ACPI_ROOM / PAGE_SIZE);
+    return ok;
 }
 
 /* The first 4 GiB one to one in 2 MiB pages, as the 64-bit boot protocol asks, and a GDT. */
@@ -222,6 +244,8 @@ bool loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size
     if (l.initrd && !put(&l, l.initrd_at, l.initrd->data, l.initrd->len))
         return false;
     make_e820(&l);
+    if (vm->memory >= HIGH_RAM_START && !put_acpi(&l))
+        return false;
     start->rip = l.image.entry;
     switch (l.image.kind) {
     case IMAGE_BZIMAGE:

@@ -29,7 +29,10 @@ static void say_end(void)
         else
             failed++;
     }
-    if (!vm_any_alive())
+    bool kept = false;
+    for (unsigned i = 0; i < vm_count(); i++)
+        kept |= vm_at(i)->state == VM_KEPT;
+    if (!vm_any_alive() && !kept)
         pools_check();
     log_info("end: %u ended well, %u failed", well, failed);
 }

@@ -45,7 +45,7 @@ struct vm *vm_find(const char *name)
 bool vm_any_alive(void)
 {
     for (unsigned i = 0; i < count; i++)
-        if (vms[i]->state != VM_DEFINED && vms[i]->state != VM_ENDED)
+        if (vms[i]->state != VM_DEFINED && vms[i]->state < VM_KEPT)
             return true;
     return false;
 }
@@ -81,7 +81,7 @@ const char *vm_state_name(const struct vm *vm)
 {
     static const char *const names[] = {
         [VM_DEFINED] = "defined", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
-        [VM_ENDING] = "ending",   [VM_ENDED] = "ended",
+        [VM_ENDING] = "ending",   [VM_KEPT] = "kept",     [VM_ENDED] = "ended",
     };
     return names[vm->state];
 }
@@ -117,7 +117,11 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->initrd = config_text(config, definition->initrd);
     vm->cmdline = config_text(config, definition->cmdline);
     vm->memory = definition->memory;
-    vm->cpus = 1;
+    vm->cpus = definition->cpus;
+    vm->want_testdev = definition->devices & CONFIG_DEVICE_TESTDEV;
+    vm->on_reboot = (uint8_t)definition->on_reboot;
+    vm->on_poweroff = (uint8_t)definition->on_poweroff;
+    vm->on_crash = (uint8_t)definition->on_crash;
     vms[count++] = vm;
     return vm;
 }
@@ -262,6 +266,25 @@ enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format,
     return OUTCOME_STOP;
 }
 
+/* What the configuration wants after the end that this VM has come to. */
+static enum config_action vm_action(const struct vm *vm)
+{
+    switch (vm->stop_reason) {
+    case STOP_RESET:
+        return (enum config_action)vm->on_reboot;
+    case STOP_EXIT:
+        return vm->status ? (enum config_action)vm->on_crash : (enum config_action)vm->on_poweroff;
+    case STOP_POWEROFF:
+    case STOP_HALTED:
+        return (enum config_action)vm->on_poweroff;
+    case STOP_OPERATOR:
+    case STOP_LOAD:
+        return CONFIG_STOP;
+    default:
+        return (enum config_action)vm->on_crash;
+    }
+}
+
 void vm_finish(struct vm *vm, struct vcpu *v)
 {
     machine_flush(vm);
@@ -274,8 +297,8 @@ void vm_finish(struct vm *vm, struct vcpu *v)
     if (v && vm->stop_reason >= STOP_TRIPLE_FAULT)
         report_vcpu(v);
     announce_end(vm);
-    vm->state = VM_ENDING;
     vm->scrub_at = 0;
+    vm->state = vm_action(vm) == CONFIG_KEEP ? VM_KEPT : VM_ENDING;
 }
 
 static void fail_start(struct vm *vm, const char *why)
@@ -375,6 +398,13 @@ static void launch(struct vm *vm)
     log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);
 }
 
+static void restart(struct vm *vm)
+{
+    vm->restarts++;
+    log_info("vm %s: restarts", vm->name);
+    vm_start(vm);
+}
+
 static bool work_on(struct vm *vm)
 {
     switch (vm->state) {
@@ -383,8 +413,11 @@ static bool work_on(struct vm *vm)
             launch(vm);
         return true;
     case VM_ENDING:
-        if (scrub_piece(vm))
+        if (scrub_piece(vm)) {
             release(vm);
+            if (vm_action(vm) == CONFIG_RESTART)
+                restart(vm);
+        }
         return true;
     default:
         return false;

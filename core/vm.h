@@ -38,6 +38,7 @@ enum vm_state {
     VM_STARTING, /* its memory is being scrubbed, then loaded */
     VM_RUNNING,
     VM_ENDING,   /* its memory is being scrubbed */
+    VM_KEPT,     /* has ended; its memory stays for inspection */
     VM_ENDED,    /* holds nothing but its record */
 };
 
@@ -66,6 +67,8 @@ struct vm {
     const char *kernel, *initrd, *cmdline; /* in the configuration, which stays */
     uint64_t memory;     /* bytes */
     uint32_t cpus;       /* vCPUs wanted */
+    uint8_t on_reboot, on_poweroff, on_crash; /* enum config_action */
+    uint32_t restarts;   /* since Plinth started */
 
     struct vcpu *vcpu[VM_VCPUS];
     unsigned vcpu_count;
