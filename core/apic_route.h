@@ -48,11 +48,11 @@ struct apic_target {
     uint32_t dfr; /* destination format register; not looked at in x2APIC mode */
 };
 
-/* The LDR of an x2APIC with that ID: cluster in 31:16, one of sixteen bits in 15:0. */
+/* The LDR of an x2APIC with that ID: cluster in 31:16, one of 16 bits in 15:0. */
 uint32_t apic_x2apic_ldr(uint32_t id);
 
 /* True if the message reaches target. source_id is the sender's local APIC ID, used by shorthands
- * only. The target's own mode says how wide a broadcast is: FFH for an xAPIC, FFFFFFFFH for both. */
+ * only. The target's own mode says what a broadcast is: FFH for an xAPIC, FFFFFFFFH for both. */
 bool apic_matches(const struct apic_message *m, uint32_t source_id,
                   const struct apic_target *target);
 

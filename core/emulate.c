@@ -1,42 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The executor: one function per shape of instruction, arithmetic as pure functions of operands and
- * flags. PURE; see the header. Everything that can be refused comes before the first change of a
- * register, and all checks of a destination before the first read, since reads of devices have side
- * effects. Flags that the manual leaves undefined get some value. Have open: SDM, "Instruction Set
- * Reference" and "EFLAGS Cross-Reference".
+ * The executor: one function per shape of instruction; arith.c computes. PURE; see the header.
+ * Everything that can be refused comes before the first change of a register, and all checks of a
+ * destination before the first read, since reads of devices have side effects. Have open: SDM,
+ * "Instruction Set Reference".
  */
 #include "core/emulate.h"
 
 #include "arch/x86/regs.h"
+#include "core/arith.h"
 #include "core/lib/string.h"
-
-#define FLAG_CF RFLAGS_CF
-#define FLAG_PF BIT(2)
-#define FLAG_AF BIT(4)
-#define FLAG_ZF BIT(6)
-#define FLAG_SF BIT(7)
-#define FLAG_OF BIT(11)
-#define STATUS  (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 enum { AX, CX, DX, BX, SP, BP, SI, DI };
 
 /* --- numbers of 1, 2, 4 or 8 bytes ---------------------------------------------------------- */
 
-static uint64_t mask_of(unsigned width)
-{
-    return width >= 8 ? UINT64_MAX : BIT(8 * width) - 1;
-}
-
-static uint64_t top_bit(unsigned width)
-{
-    return BIT(8 * width - 1);
-}
-
 static uint64_t sign_extend(uint64_t v, unsigned width)
 {
-    uint64_t sign = top_bit(width);
-    return ((v & mask_of(width)) ^ sign) - sign;
+    uint64_t sign = BIT(8 * width - 1);
+    return ((v & arith_mask(width)) ^ sign) - sign;
 }
 
 static uint64_t swap_bytes(uint64_t v, unsigned width)
@@ -47,161 +29,13 @@ static uint64_t swap_bytes(uint64_t v, unsigned width)
 /* What a register becomes: 32-bit results clear the upper half, narrower ones leave the rest. */
 static uint64_t merge(uint64_t old, uint64_t value, unsigned width)
 {
-    uint64_t mask = mask_of(width);
+    uint64_t mask = arith_mask(width);
     return width == 4 ? value & mask : (old & ~mask) | (value & mask);
 }
 
-/* --- flags ---------------------------------------------------------------------------------- */
-
-static uint64_t flag_if(bool set, uint64_t flag)
+static void set_flag(uint64_t *rflags, uint64_t flag, bool on)
 {
-    return set ? flag : 0;
-}
-
-/* PF looks at the low byte only. */
-static uint64_t result_flags(uint64_t r, unsigned width)
-{
-    return flag_if(r == 0, FLAG_ZF) | flag_if(r & top_bit(width), FLAG_SF) |
-           flag_if(!__builtin_parity((unsigned)(r & 0xff)), FLAG_PF);
-}
-
-static void set_flags(uint64_t *rflags, uint64_t which, uint64_t value)
-{
-    *rflags = (*rflags & ~which) | (value & which);
-}
-
-/* a and b are cut to width; carries are recovered from operands and result. */
-static uint64_t add(uint64_t a, uint64_t b, uint64_t carry, unsigned width, uint64_t *rflags)
-{
-    uint64_t r = (a + b + carry) & mask_of(width), top = top_bit(width);
-    set_flags(rflags, STATUS,
-              result_flags(r, width) | flag_if(((a & b) | ((a | b) & ~r)) & top, FLAG_CF) |
-              flag_if((a ^ r) & (b ^ r) & top, FLAG_OF) | ((a ^ b ^ r) & FLAG_AF));
-    return r;
-}
-
-static uint64_t subtract(uint64_t a, uint64_t b, uint64_t borrow, unsigned width, uint64_t *rflags)
-{
-    uint64_t r = (a - b - borrow) & mask_of(width), top = top_bit(width);
-    set_flags(rflags, STATUS,
-              result_flags(r, width) | flag_if(((~a & b) | (~(a ^ b) & r)) & top, FLAG_CF) |
-              flag_if((a ^ b) & (a ^ r) & top, FLAG_OF) | ((a ^ b ^ r) & FLAG_AF));
-    return r;
-}
-
-/* Of AND, OR, XOR, TEST. AF is undefined. */
-static uint64_t logic(uint64_t r, unsigned width, uint64_t *rflags)
-{
-    set_flags(rflags, STATUS, result_flags(r, width));
-    return r;
-}
-
-static uint64_t alu(unsigned op, uint64_t a, uint64_t b, unsigned width, uint64_t *rflags)
-{
-    uint64_t carry = *rflags & FLAG_CF;
-    switch (op) {
-    case INSN_ADD:
-        return add(a, b, 0, width, rflags);
-    case INSN_ADC:
-        return add(a, b, carry, width, rflags);
-    case INSN_SUB:
-    case INSN_CMP:
-        return subtract(a, b, 0, width, rflags);
-    case INSN_SBB:
-        return subtract(a, b, carry, width, rflags);
-    case INSN_AND:
-        return logic(a & b, width, rflags);
-    case INSN_OR:
-        return logic(a | b, width, rflags);
-    default:
-        return logic(a ^ b, width, rflags);
-    }
-}
-
-/* INC and DEC leave CF alone. */
-static uint64_t step(uint64_t a, bool up, unsigned width, uint64_t *rflags)
-{
-    uint64_t carry = *rflags & FLAG_CF;
-    uint64_t r = up ? add(a, 1, 0, width, rflags) : subtract(a, 1, 0, width, rflags);
-    set_flags(rflags, FLAG_CF, carry);
-    return r;
-}
-
-/* One position at a time: at most 63 of them, and RCL and RCR need no case of their own. */
-static uint64_t rotate(unsigned op, uint64_t v, unsigned count, unsigned width, uint64_t *rflags)
-{
-    uint64_t top = top_bit(width), mask = mask_of(width);
-    bool left = op == INSN_ROL || op == INSN_RCL, through = op >= INSN_RCL;
-    bool carry = *rflags & FLAG_CF;
-    for (unsigned i = 0; i < count; i++) {
-        bool out = v & (left ? top : 1);
-        bool in = through ? carry : out;
-        v = left ? (v << 1 & mask) | in : v >> 1 | (in ? top : 0);
-        carry = out;
-    }
-    bool overflow = left ? !!(v & top) != carry : !!(v & top) != !!(v & top >> 1);
-    if (count > 0)
-        set_flags(rflags, FLAG_CF | FLAG_OF,
-                  flag_if(carry, FLAG_CF) | flag_if(overflow, FLAG_OF));
-    return v;
-}
-
-static uint64_t shift(unsigned op, uint64_t v, unsigned count, unsigned width, uint64_t *rflags)
-{
-    uint64_t top = top_bit(width), mask = mask_of(width), before = v;
-    bool carry = false, overflow = false;
-    count &= width == 8 ? 63 : 31;
-    if (op <= INSN_RCR)
-        return rotate(op, v, count, width, rflags);
-    if (count == 0)
-        return v;
-    for (unsigned i = 0; i < count; i++) {
-        if (op == INSN_SHL || op == INSN_SAL) {
-            carry = v & top;
-            v = v << 1 & mask;
-            overflow = !!(v & top) != carry;
-        } else {
-            carry = v & 1;
-            v = v >> 1 | (op == INSN_SAR ? v & top : 0);
-            overflow = op == INSN_SHR && (before & top);
-        }
-    }
-    set_flags(rflags, STATUS, result_flags(v, width) | flag_if(carry, FLAG_CF) |
-                                  flag_if(overflow, FLAG_OF));
-    return v;
-}
-
-/* The sixteen conditions: eight and their opposites. */
-static bool condition(unsigned cc, uint64_t rflags)
-{
-    bool less = !!(rflags & FLAG_SF) != !!(rflags & FLAG_OF), met;
-    switch (cc >> 1) {
-    case 0:
-        met = rflags & FLAG_OF;
-        break;
-    case 1:
-        met = rflags & FLAG_CF;
-        break;
-    case 2:
-        met = rflags & FLAG_ZF;
-        break;
-    case 3:
-        met = rflags & (FLAG_CF | FLAG_ZF);
-        break;
-    case 4:
-        met = rflags & FLAG_SF;
-        break;
-    case 5:
-        met = rflags & FLAG_PF;
-        break;
-    case 6:
-        met = less;
-        break;
-    default:
-        met = less || (rflags & FLAG_ZF);
-        break;
-    }
-    return met != (cc & 1);
+    *rflags = on ? *rflags | flag : *rflags & ~flag;
 }
 
 /* --- operands ------------------------------------------------------------------------------- */
@@ -210,7 +44,7 @@ static uint64_t get_register(const struct emulate_ctx *c)
 {
     const struct insn *in = c->insn;
     uint64_t v = c->gpr[in->reg];
-    return (in->high_byte ? v >> 8 : v) & mask_of(in->reg_width);
+    return (in->high_byte ? v >> 8 : v) & arith_mask(in->reg_width);
 }
 
 static void set_register(struct emulate_ctx *c, uint64_t value)
@@ -227,7 +61,7 @@ static void set_register(struct emulate_ctx *c, uint64_t value)
 static uint64_t get_source(const struct emulate_ctx *c)
 {
     if (c->insn->form == INSN_FORM_MEM_IMM)
-        return (uint64_t)c->insn->imm & mask_of(c->insn->width);
+        return (uint64_t)c->insn->imm & arith_mask(c->insn->width);
     return get_register(c);
 }
 
@@ -291,7 +125,7 @@ static bool load(struct emulate_ctx *c)
         v = sign_extend(v, in->width);
     else if (in->op == INSN_MOVBE_LOAD)
         v = swap_bytes(v, in->width);
-    else if (in->op == INSN_CMOVCC && !condition(in->sub, c->rflags))
+    else if (in->op == INSN_CMOVCC && !arith_condition(in->sub, c->rflags))
         v = get_register(c); /* written all the same: 32 bits clear the upper half */
     set_register(c, v);
     return true;
@@ -302,7 +136,7 @@ static bool store(struct emulate_ctx *c)
     const struct insn *in = c->insn;
     uint64_t at, v;
     if (in->op == INSN_SETCC)
-        v = condition(in->sub, c->rflags);
+        v = arith_condition(in->sub, c->rflags);
     else
         v = get_source(c);
     if (in->op == INSN_MOVBE_STORE)
@@ -333,7 +167,7 @@ static bool push(struct emulate_ctx *c)
     unsigned width = c->insn->width;
     uint64_t sp = merge(c->gpr[SP], c->gpr[SP] - width, c->stack_size), from, to, v;
     if (!locate(c, false, &from) ||
-        !linear(c, INSN_SS, sp & mask_of(c->stack_size), width, true, &to) ||
+        !linear(c, INSN_SS, sp & arith_mask(c->stack_size), width, true, &to) ||
         !probe(c, to, width) || !read(c, from, width, &v) || !write(c, to, width, v))
         return false;
     c->gpr[SP] = sp;
@@ -345,7 +179,7 @@ static bool pop(struct emulate_ctx *c)
 {
     unsigned width = c->insn->width;
     uint64_t old = c->gpr[SP], from, to, v;
-    if (!linear(c, INSN_SS, old & mask_of(c->stack_size), width, false, &from))
+    if (!linear(c, INSN_SS, old & arith_mask(c->stack_size), width, false, &from))
         return false;
     c->gpr[SP] = merge(old, old + width, c->stack_size);
     if (locate(c, true, &to) && read(c, from, width, &v) && write(c, to, width, v))
@@ -363,7 +197,7 @@ static bool alu_to_register(struct emulate_ctx *c)
     uint64_t at, v;
     if (!locate(c, false, &at) || !read(c, at, in->width, &v))
         return false;
-    uint64_t r = alu(in->sub, get_register(c), v, in->width, &c->rflags);
+    uint64_t r = arith_alu(in->sub, get_register(c), v, in->width, &c->rflags);
     if (in->sub != INSN_CMP)
         set_register(c, r);
     return true;
@@ -376,7 +210,7 @@ static bool compare(struct emulate_ctx *c)
     uint64_t at, v;
     if (!locate(c, false, &at) || !read(c, at, in->width, &v))
         return false;
-    alu(in->op == INSN_TEST ? INSN_AND : INSN_CMP, v, get_source(c), in->width, &c->rflags);
+    arith_alu(in->op == INSN_TEST ? INSN_AND : INSN_CMP, v, get_source(c), in->width, &c->rflags);
     return true;
 }
 
@@ -386,23 +220,23 @@ static uint64_t modified(const struct emulate_ctx *c, uint64_t v, uint64_t *rfla
     const struct insn *in = c->insn;
     switch (in->op) {
     case INSN_INC:
-        return step(v, true, in->width, rflags);
+        return arith_step(v, true, in->width, rflags);
     case INSN_DEC:
-        return step(v, false, in->width, rflags);
+        return arith_step(v, false, in->width, rflags);
     case INSN_NOT:
         return ~v;
     case INSN_NEG:
-        return subtract(0, v, 0, in->width, rflags);
+        return arith_subtract(0, v, 0, in->width, rflags);
     case INSN_SHIFT:
-        return shift(in->sub, v,
+        return arith_shift(in->sub, v,
                      (unsigned)(in->form == INSN_FORM_CL ? c->gpr[CX] : (uint64_t)in->imm) & 0xff,
                      in->width, rflags);
     case INSN_XCHG:
         return get_register(c);
     case INSN_XADD:
-        return add(v, get_register(c), 0, in->width, rflags);
+        return arith_add(v, get_register(c), 0, in->width, rflags);
     default:
-        return alu(in->sub, v, get_source(c), in->width, rflags);
+        return arith_alu(in->sub, v, get_source(c), in->width, rflags);
     }
 }
 
@@ -421,7 +255,7 @@ static bool modify(struct emulate_ctx *c)
 }
 
 /* A bit's number in a register reaches beyond the operand: it moves the address. ZF stays, the
- * others but CF are undefined. */
+ * other flags but CF are undefined. */
 static bool bit(struct emulate_ctx *c)
 {
     const struct insn *in = c->insn;
@@ -432,7 +266,7 @@ static bool bit(struct emulate_ctx *c)
     uint64_t r = in->sub == INSN_BTS ? v | flag : in->sub == INSN_BTR ? v & ~flag : v ^ flag;
     if (in->sub != INSN_BT && !write(c, at, in->width, r))
         return false;
-    set_flags(&c->rflags, FLAG_CF, flag_if(v & flag, FLAG_CF));
+    set_flag(&c->rflags, ARITH_CF, v & flag);
     return true;
 }
 
@@ -443,8 +277,8 @@ static bool cmpxchg(struct emulate_ctx *c)
     uint64_t at, v, rflags = c->rflags;
     if (!locate(c, true, &at) || !read(c, at, in->width, &v))
         return false;
-    subtract(c->gpr[AX] & mask_of(in->width), v, 0, in->width, &rflags);
-    bool equal = rflags & FLAG_ZF;
+    arith_subtract(c->gpr[AX] & arith_mask(in->width), v, 0, in->width, &rflags);
+    bool equal = rflags & ARITH_ZF;
     if (!write(c, at, in->width, equal ? get_register(c) : v))
         return false;
     c->rflags = rflags;
@@ -457,7 +291,7 @@ static bool cmpxchg_pair(struct emulate_ctx *c)
 {
     unsigned half = c->insn->width / 2;
     uint8_t old[16] = {0}, new[16];
-    uint64_t at, low = 0, high = 0, mask = mask_of(half);
+    uint64_t at, low = 0, high = 0, mask = arith_mask(half);
     if (!locate(c, true, &at) || !c->ops->read(c->machine, at, old, 2 * half))
         return false;
     for (unsigned i = 0; i < half; i++) {
@@ -469,7 +303,7 @@ static bool cmpxchg_pair(struct emulate_ctx *c)
     bool equal = low == (c->gpr[AX] & mask) && high == (c->gpr[DX] & mask);
     if (!c->ops->write(c->machine, at, equal ? new : old, 2 * half))
         return false;
-    set_flags(&c->rflags, FLAG_ZF, flag_if(equal, FLAG_ZF));
+    set_flag(&c->rflags, ARITH_ZF, equal);
     if (!equal) {
         c->gpr[AX] = merge(c->gpr[AX], low, half);
         c->gpr[DX] = merge(c->gpr[DX], high, half);
@@ -490,8 +324,8 @@ static bool string_element(struct emulate_ctx *c)
     const struct insn *in = c->insn;
     bool si = uses_si(in), di = in->op != INSN_LODS;
     bool stores = in->op == INSN_MOVS || in->op == INSN_STOS;
-    uint64_t mask = mask_of(in->address_size), from = 0, to = 0, w;
-    uint64_t v = c->gpr[AX] & mask_of(in->width);
+    uint64_t mask = arith_mask(in->address_size), from = 0, to = 0, w;
+    uint64_t v = c->gpr[AX] & arith_mask(in->width);
     if (si && !linear(c, in->seg, c->gpr[SI] & mask, in->width, false, &from))
         return false;
     if (di && !linear(c, INSN_ES, c->gpr[DI] & mask, in->width, stores, &to))
@@ -508,7 +342,7 @@ static bool string_element(struct emulate_ctx *c)
     }
     if (!read(c, to, in->width, &w))
         return false;
-    subtract(v, w, 0, in->width, &c->rflags);
+    arith_subtract(v, w, 0, in->width, &c->rflags);
     return true;
 }
 
@@ -526,11 +360,11 @@ static void string_step(struct emulate_ctx *c)
 static bool string_ends(const struct emulate_ctx *c)
 {
     const struct insn *in = c->insn;
-    if ((c->gpr[CX] & mask_of(in->address_size)) == 0)
+    if ((c->gpr[CX] & arith_mask(in->address_size)) == 0)
         return true;
     if (in->op != INSN_CMPS && in->op != INSN_SCAS)
         return false;
-    return !!(c->rflags & FLAG_ZF) != (in->repeat == INSN_REPE);
+    return !!(c->rflags & ARITH_ZF) != (in->repeat == INSN_REPE);
 }
 
 static enum emulate_result string(struct emulate_ctx *c)
@@ -538,7 +372,7 @@ static enum emulate_result string(struct emulate_ctx *c)
     const struct insn *in = c->insn;
     uint64_t flags_before = c->rflags;
     unsigned limit = c->limit ? c->limit : 1;
-    if (in->repeat && (c->gpr[CX] & mask_of(in->address_size)) == 0)
+    if (in->repeat && (c->gpr[CX] & arith_mask(in->address_size)) == 0)
         return EMULATE_DONE;
     for (unsigned i = 0; i < limit; i++) {
         if (!string_element(c)) {

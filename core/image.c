@@ -3,7 +3,8 @@
  * Recognises guest kernels by content and checks their headers. PURE. Every offset that leaves this
  * file lies inside the image that was parsed; every guest-physical range is below IMAGE_TOP, so
  * that sums of a few of them cannot wrap. Have open: Linux "The Linux/x86 Boot Protocol", "The
- * Real-Mode Kernel Header"; "ELF-64 Object File Format"; Xen "x86/HVM direct boot ABI".
+ * Real-Mode Kernel Header"; "ELF-64 Object File Format"; Xen "x86/HVM direct boot ABI"; "Multiboot
+ * Specification version 0.6.96".
  */
 #include "core/image.h"
 
@@ -11,7 +12,8 @@
 #include "core/lib/string.h"
 
 #define IMAGE_TOP        BIT(40) /* no guest has more than 1 TiB */
-#define WANTED           "a kernel is a bzImage, an ELF file with a PVH note or a flat boot image"
+#define WANTED           "a kernel is a bzImage, an ELF file with a PVH note or a Multiboot1 " \
+                         "header, or a flat image"
 
 /* Setup header of a bzImage: offsets in the file. */
 #define BZ_SETUP_SECTS   0x1f1u
@@ -45,6 +47,11 @@
 #define EM_X86_64        62u
 #define XEN_PHYS32_ENTRY 18u
 
+#define MB1_MAGIC        0x1badb002u
+#define MB1_SEARCH       8192u   /* the header lies in these first bytes of the file */
+#define MB1_UNKNOWN      0xfff8u /* of bits 15:0, which a loader must know; here 2:0, as others */
+#define MB1_ADDRESSES    BIT(16) /* the header says itself where the file goes */
+
 struct input {
     const uint8_t *data;
     size_t len;
@@ -54,13 +61,13 @@ struct input {
 
 struct elf {
     bool wide; /* ELF64 */
-    uint64_t phoff;
+    uint64_t entry, phoff;
     uint32_t phnum, phentsize;
 };
 
 struct program_header {
     uint32_t type;
-    uint64_t offset, filesz, paddr, memsz, align;
+    uint64_t offset, filesz, vaddr, paddr, memsz, align;
 };
 
 static uint16_t get16(const uint8_t *p)
@@ -169,7 +176,83 @@ static bool parse_bzimage(const struct input *in, struct image *out)
     return true;
 }
 
-/* --- ELF with a PVH note ------------------------------------------------------------------- */
+/* --- Multiboot1 ---------------------------------------------------------------------------- */
+
+struct mb1_header {
+    size_t at; /* file offset */
+    uint32_t flags;
+};
+
+static bool find_mb1_header(const struct input *in, struct mb1_header *h)
+{
+    size_t end = in->len < MB1_SEARCH ? in->len : MB1_SEARCH;
+    for (size_t at = 0; within(at, 12, end); at += 4) {
+        const uint8_t *p = in->data + at;
+        if (get32(p) == MB1_MAGIC && MB1_MAGIC + get32(p + 4) + get32(p + 8) == 0) {
+            *h = (struct mb1_header){at, get32(p + 4)};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_mb1_flags(const struct input *in, const struct mb1_header *h)
+{
+    if (h->flags & MB1_UNKNOWN)
+        return refuse(in, "a Multiboot1 kernel that asks for unknown features (flags 0x%x)",
+                      h->flags);
+    return true;
+}
+
+/* The one segment that the header's address fields describe. */
+static bool parse_mb1_addresses(const struct input *in, const struct mb1_header *h,
+                                struct image *out)
+{
+    const uint8_t *p = in->data + h->at;
+    if (!within(h->at, 32, in->len))
+        return refuse(in, "a Multiboot1 kernel that is cut off inside its header");
+    uint32_t header = get32(p + 12), load = get32(p + 16), load_end = get32(p + 20);
+    uint32_t bss_end = get32(p + 24);
+    out->entry = get32(p + 28);
+    if (load > header || header - load > h->at)
+        return refuse(in, "a Multiboot1 kernel whose load_addr 0x%x and header_addr 0x%x do not "
+                      "fit its header at 0x%zx", load, header, h->at);
+    uint64_t offset = h->at - (header - load);
+    uint64_t filesz = load_end ? (uint64_t)load_end - load : in->len - offset;
+    if (load_end && load_end <= load)
+        return refuse(in, "a Multiboot1 kernel whose load_end_addr 0x%x is not above its load_addr",
+                      load_end);
+    if (!within(offset, filesz, in->len))
+        return refuse(in, "a truncated Multiboot1 kernel: its header says %llu bytes, there are "
+                      "%llu", (unsigned long long)filesz, (unsigned long long)(in->len - offset));
+    uint64_t memsz = bss_end ? (uint64_t)bss_end - load : filesz;
+    if (bss_end && (bss_end < load || memsz < filesz))
+        return refuse(in, "a Multiboot1 kernel whose bss_end_addr 0x%x is below what is loaded",
+                      bss_end);
+    out->segments[0] = (struct image_segment){offset, filesz, load, memsz};
+    out->segment_count = 1;
+    return true;
+}
+
+static bool entry_is_loaded(const struct image *out, uint64_t entry)
+{
+    for (uint32_t i = 0; i < out->segment_count; i++)
+        if (entry >= out->segments[i].paddr &&
+            entry - out->segments[i].paddr < out->segments[i].filesz)
+            return entry <= UINT32_MAX;
+    return false;
+}
+
+static bool finish_mb1(const struct input *in, struct image *out)
+{
+    if (!entry_is_loaded(out, out->entry))
+        return refuse(in, "a Multiboot1 kernel whose entry 0x%llx lies in nothing that is loaded",
+                      (unsigned long long)out->entry);
+    out->kind = IMAGE_MULTIBOOT1;
+    return true;
+}
+
+/* --- ELF with a PVH note or a Multiboot1 header -------------------------------------------- */
 
 static bool is_elf(const struct input *in)
 {
@@ -191,6 +274,7 @@ static bool read_elf_header(const struct input *in, struct elf *e)
         return refuse(in, "an ELF file for another machine (%u); x86 is needed", machine);
     if (type != 2)
         return refuse(in, "an ELF file of type %u; a kernel is an executable (type 2)", type);
+    e->entry = e->wide ? get64(d + 24) : get32(d + 24);
     e->phoff = e->wide ? get64(d + 32) : get32(d + 28);
     e->phentsize = get16(d + (e->wide ? 54 : 42));
     e->phnum = get16(d + (e->wide ? 56 : 44));
@@ -211,9 +295,9 @@ static struct program_header read_program_header(const struct input *in, const s
 {
     const uint8_t *p = in->data + e->phoff + (uint64_t)i * e->phentsize;
     if (e->wide)
-        return (struct program_header){get32(p),      get64(p + 8),  get64(p + 32),
+        return (struct program_header){get32(p),      get64(p + 8),  get64(p + 32), get64(p + 16),
                                        get64(p + 24), get64(p + 40), get64(p + 48)};
-    return (struct program_header){get32(p),      get32(p + 4),  get32(p + 16),
+    return (struct program_header){get32(p),      get32(p + 4),  get32(p + 16), get32(p + 8),
                                    get32(p + 12), get32(p + 20), get32(p + 28)};
 }
 
@@ -258,18 +342,37 @@ static bool find_pvh_note(const uint8_t *n, size_t len, uint64_t align, uint64_t
     return false;
 }
 
-static bool entry_is_loaded(const struct image *out)
+/* e_entry ought to be physical; what lies in a segment's virtual range is taken for virtual, as
+ * other loaders do. */
+static uint64_t physical_entry(const struct input *in, const struct elf *e)
 {
-    for (uint32_t i = 0; i < out->segment_count; i++)
-        if (out->entry >= out->segments[i].paddr &&
-            out->entry - out->segments[i].paddr < out->segments[i].filesz)
-            return true;
-    return false;
+    for (uint32_t i = 0; i < e->phnum; i++) {
+        struct program_header h = read_program_header(in, e, i);
+        if (h.type == PT_LOAD && e->entry >= h.vaddr && e->entry - h.vaddr < h.filesz)
+            return h.paddr + (e->entry - h.vaddr);
+    }
+    return e->entry;
+}
+
+static bool parse_mb1_elf(const struct input *in, const struct elf *e, const struct mb1_header *h,
+                          struct image *out)
+{
+    if (!check_mb1_flags(in, h))
+        return false;
+    /* The address fields come before the ELF headers, says the specification. */
+    if (h->flags & MB1_ADDRESSES) {
+        if (!parse_mb1_addresses(in, h, out))
+            return false;
+    } else {
+        out->entry = physical_entry(in, e);
+    }
+    return finish_mb1(in, out);
 }
 
 static bool parse_elf(const struct input *in, struct image *out)
 {
     struct elf e;
+    struct mb1_header mb1;
     bool found = false;
     if (!read_elf_header(in, &e))
         return false;
@@ -281,15 +384,19 @@ static bool parse_elf(const struct input *in, struct image *out)
             found = find_pvh_note(in->data + h.offset, min_u64(h.filesz, ELF_NOTES_MAX), h.align,
                                   &out->entry);
     }
-    if (!found)
-        return refuse(in, "an ELF file without a PVH note (Xen note 18); Linux needs CONFIG_PVH=y");
     if (out->segment_count == 0)
         return refuse(in, "an ELF file with nothing to load");
-    if (out->entry > UINT32_MAX || !entry_is_loaded(out))
+    if (found && entry_is_loaded(out, out->entry)) {
+        out->kind = IMAGE_PVH_ELF;
+        return true;
+    }
+    if (find_mb1_header(in, &mb1))
+        return parse_mb1_elf(in, &e, &mb1, out);
+    if (found)
         return refuse(in, "an ELF file whose PVH entry 0x%llx lies in none of its segments",
                       (unsigned long long)out->entry);
-    out->kind = IMAGE_PVH_ELF;
-    return true;
+    return refuse(in, "an ELF file without a PVH note (Xen note 18) or a Multiboot1 header; Linux "
+                  "needs CONFIG_PVH=y");
 }
 
 /* --- flat ---------------------------------------------------------------------------------- */
@@ -342,9 +449,15 @@ static bool refuse_unknown(const struct input *in)
                   in->data[0], in->data[1], in->data[2], in->data[3]);
 }
 
+static bool parse_mb1_raw(const struct input *in, const struct mb1_header *h, struct image *out)
+{
+    return check_mb1_flags(in, h) && parse_mb1_addresses(in, h, out) && finish_mb1(in, out);
+}
+
 bool image_parse(const uint8_t *data, size_t len, struct image *out, char *why, size_t why_size)
 {
     struct input in = {data, len, why, why_size};
+    struct mb1_header mb1 = {0, 0};
     bool ok;
     if (why_size)
         why[0] = '\0';
@@ -354,6 +467,8 @@ bool image_parse(const uint8_t *data, size_t len, struct image *out, char *why, 
         ok = parse_bzimage(&in, out);
     else if (is_elf(&in))
         ok = parse_elf(&in, out);
+    else if (find_mb1_header(&in, &mb1) && (mb1.flags & MB1_ADDRESSES))
+        ok = parse_mb1_raw(&in, &mb1, out);
     else if (is_flat(&in))
         ok = parse_flat(&in, out);
     else
@@ -365,7 +480,8 @@ bool image_parse(const uint8_t *data, size_t len, struct image *out, char *why, 
 
 const char *image_kind_name(enum image_kind kind)
 {
-    static const char *const names[] = {"unknown", "bzImage", "PVH ELF", "flat"};
+    static const char *const names[] = {"unknown", "bzImage", "PVH ELF", "flat",
+                                        "Multiboot1"};
     return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : names[0];
 }
 

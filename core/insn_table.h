@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The instructions that insn.c knows, as rows by opcode. For insn.c alone: each includer gets
- * its own copy of the tables. Constants only. An opcode without a row is INSN_UNKNOWN; forms that have no
- * memory operand, and instructions that have none at all, are not here on purpose. Have open: SDM,
- * "Opcode Map".
+ * The instructions that insn.c knows, as rows by opcode. For insn.c alone: each includer gets its
+ * own copy of the tables. Constants only. An opcode without a row is INSN_UNKNOWN; forms that have
+ * no memory operand, and instructions that have none at all, are not here on purpose. Have open:
+ * SDM, "Opcode Map".
  */
 #ifndef CORE_INSN_TABLE_H
 #define CORE_INSN_TABLE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a Multiboot1 kernel finds in memory when it starts: the information structure with all that
- * it points to. PURE: fills the caller's buffer; modules have been placed by the caller. Recognising
- * such a kernel is core/image.h's. The kernel starts in 32-bit protected mode, paging off, A20 on,
+ * it points to. PURE: fills the caller's buffer; the caller has placed the modules. core/image.h
+ * recognises such kernels. The kernel starts in 32-bit protected mode, paging off, A20 on,
  * flat segments, EAX = MULTIBOOT1_BOOT_MAGIC, EBX = the structure's address. Have open: "Multiboot
  * Specification version 0.6.96".
  */
@@ -30,9 +30,9 @@ struct multiboot1_args {
     uint32_t e820_count;
 };
 
-/* Builds the structure in buf[size], which will lie at guest-physical gpa (4-byte aligned); it comes
- * first there. Returns the bytes used. 0: size is not enough, something ends above 4 GiB, more than
- * MULTIBOOT1_MODULES_MAX modules or E820_MAX ranges. */
+/* Builds the structure at the start of buf[size], which will lie at guest-physical gpa (4-byte
+ * aligned), with what it points to behind. Returns the bytes used. 0: size is not enough, something
+ * ends above 4 GiB, more than MULTIBOOT1_MODULES_MAX modules or E820_MAX ranges. */
 MUST_CHECK size_t multiboot1_build_info(uint8_t *buf, size_t size, uint64_t gpa,
                                         const struct multiboot1_args *args);
 

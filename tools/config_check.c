@@ -110,6 +110,36 @@ static uint64_t check_initrd(struct check *c, const struct config_vm *vm)
     return len;
 }
 
+/* The size of all modules together, each from a page of its own. */
+static uint64_t check_modules(struct check *c, const struct config_vm *vm)
+{
+    const char *list = config_text(c->config, vm->modules);
+    struct config_module m;
+    uint64_t total = 0;
+    while (config_next_module(&list, &m)) {
+        char name[CONFIG_PATH_MAX + 1];
+        size_t len = 0;
+        memcpy(name, m.text, m.path_len); /* at most CONFIG_PATH_MAX, says the parser */
+        name[m.path_len] = '\0';
+        uint8_t *data = read_named(c, name, &len);
+        if (!data)
+            complain(c, vm, "modules", "%s: %s", name, strerror(errno));
+        free(data);
+        total += ((uint64_t)len + 4095) & ~UINT64_C(4095);
+    }
+    return total;
+}
+
+/* What the kernel's kind leaves without a meaning. */
+static void check_kind(struct check *c, const struct config_vm *vm, enum image_kind kind)
+{
+    if (kind == IMAGE_FLAT && *config_text(c->config, vm->initrd))
+        complain(c, vm, "initrd", "has no meaning for a flat image");
+    if (kind != IMAGE_MULTIBOOT1 && *config_text(c->config, vm->modules))
+        complain(c, vm, "modules", "have a meaning only for a Multiboot1 kernel; %s is a %s",
+                 config_text(c->config, vm->kernel), image_kind_name(kind));
+}
+
 static void check_vm(struct check *c, const struct config_vm *vm)
 {
     const char *name = config_text(c->config, vm->kernel);
@@ -117,7 +147,7 @@ static void check_vm(struct check *c, const struct config_vm *vm)
     struct image image;
     char why[256];
     size_t len;
-    uint64_t initrd = check_initrd(c, vm);
+    uint64_t extra = check_initrd(c, vm) + check_modules(c, vm);
     if (!*name)
         return; /* reported by the parser */
     uint8_t *data = read_named(c, name, &len);
@@ -132,22 +162,21 @@ static void check_vm(struct check *c, const struct config_vm *vm)
     }
     free(data);
     c->kinds[vm - c->config->vms] = image.kind;
-    uint64_t need = image_min_memory(&image) + initrd;
+    uint64_t need = image_min_memory(&image) + extra;
     if (vm->memory && need > vm->memory)
         complain(c, vm, "memory", "%llu: too small; %s %s at least %llu bytes (%lluM)",
-                 (unsigned long long)vm->memory, name, initrd ? "and its initrd need" : "needs",
+                 (unsigned long long)vm->memory, name, extra ? "and its files need" : "needs",
                  (unsigned long long)need, (unsigned long long)((need + 0xfffff) >> 20));
     if (image.kind == IMAGE_BZIMAGE && strlen(cmdline) > image.bz.cmdline_size)
         complain(c, vm, "cmdline", "is longer than the %u bytes that %s takes",
                  image.bz.cmdline_size, name);
-    if (image.kind == IMAGE_FLAT && initrd)
-        complain(c, vm, "initrd", "has no meaning for a flat image");
+    check_kind(c, vm, image.kind);
 }
 
-static void print_json_text(const char *s)
+static void print_json_bytes(const char *s, size_t n)
 {
     putchar('"');
-    for (; *s; s++) {
+    for (; n--; s++) {
         if (*s == '"' || *s == '\\')
             printf("\\%c", *s);
         else if ((unsigned char)*s < 0x20)
@@ -156,6 +185,26 @@ static void print_json_text(const char *s)
             putchar(*s);
     }
     putchar('"');
+}
+
+static void print_json_text(const char *s)
+{
+    print_json_bytes(s, strlen(s));
+}
+
+static void print_json_modules(const struct check *c, const struct config_vm *vm)
+{
+    const char *list = config_text(c->config, vm->modules), *comma = "";
+    struct config_module m;
+    printf(",\"modules\":[");
+    for (; config_next_module(&list, &m); comma = ",") {
+        printf("%s{\"path\":", comma);
+        print_json_bytes(m.text, m.path_len);
+        printf(",\"text\":");
+        print_json_bytes(m.text, m.text_len);
+        putchar('}');
+    }
+    putchar(']');
 }
 
 static void print_json_vm(const struct check *c, const struct config_vm *vm)
@@ -172,6 +221,12 @@ static void print_json_vm(const struct check *c, const struct config_vm *vm)
     printf(",\"memory\":%llu,\"autostart\":%s,\"kind\":", (unsigned long long)vm->memory,
            vm->autostart ? "true" : "false");
     print_json_text(image_kind_name(c->kinds[i]));
+    print_json_modules(c, vm);
+    printf(",\"cpus\":%u,\"devices\":[%s]", vm->cpus,
+           vm->devices & CONFIG_DEVICE_TESTDEV ? "\"testdev\"" : "");
+    printf(",\"on_reboot\":\"%s\",\"on_poweroff\":\"%s\",\"on_crash\":\"%s\"",
+           config_action_name(vm->on_reboot), config_action_name(vm->on_poweroff),
+           config_action_name(vm->on_crash));
     printf(",\"line\":%u,\"valid\":%s}", vm->line, vm->valid && !c->bad[i] ? "true" : "false");
 }
 

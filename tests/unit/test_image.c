@@ -471,6 +471,219 @@ static void test_elf_entry(void **state)
     assert_refused("nothing to load");
 }
 
+/* --- Multiboot1 ---------------------------------------------------------------------------- */
+
+#define MB1_MAGIC 0x1badb002u
+
+static void mb1_header(size_t at, uint32_t flags)
+{
+    put32(at, MB1_MAGIC);
+    put32(at + 4, flags);
+    put32(at + 8, 0u - MB1_MAGIC - flags);
+}
+
+/* Two segments at 1 and 2 MiB, virtual addresses high, the header in the first one. */
+static void make_mb1_elf64(uint64_t entry)
+{
+    make_elf64();
+    put16(56, 2); /* without the note */
+    put64(24, entry);
+    mb1_header(0x1000, 3);
+}
+
+static void make_mb1_elf32(uint32_t entry)
+{
+    make_elf32();
+    put16(44, 1);
+    put32(24, entry);
+    put32(60, 0xc0100000); /* p_vaddr */
+    mb1_header(0x200, 0);
+}
+
+/* The file's 64 bytes before the header and all behind it go to 2 MiB. */
+static void make_mb1_raw(void)
+{
+    memset(file, 0x90, sizeof(file));
+    file_len = 0x1000;
+    mb1_header(0x140, 0x10003);
+    put32(0x14c, 0x200040); /* header_addr */
+    put32(0x150, 0x200000); /* load_addr */
+    put32(0x154, 0x200800); /* load_end_addr */
+    put32(0x158, 0x203000); /* bss_end_addr */
+    put32(0x15c, 0x200100); /* entry_addr */
+}
+
+static void test_mb1_elf(void **state)
+{
+    static const uint64_t entries[] = {0x100010, 0xffffffff80100010};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        make_mb1_elf64(entries[i]);
+        assert_good();
+        assert_int_equal(img.kind, IMAGE_MULTIBOOT1);
+        assert_int_equal(img.entry, 0x100010);
+        assert_int_equal(img.segment_count, 2);
+        assert_int_equal(img.segments[1].paddr, 0x200000);
+        assert_int_equal(img.segments[1].memsz, 0x3000);
+        assert_int_equal(image_min_memory(&img), 0x203000);
+    }
+    make_mb1_elf32(0x1000ff);
+    assert_good();
+    assert_int_equal(img.kind, IMAGE_MULTIBOOT1);
+    assert_int_equal(img.entry, 0x1000ff);
+    make_mb1_elf32(0xc0100008);
+    assert_good();
+    assert_int_equal(img.entry, 0x100008);
+    assert_int_equal(img.segments[0].memsz, 0x200);
+}
+
+static void test_mb1_elf_entry(void **state)
+{
+    static const uint32_t bad[] = {0, 0xfffff, 0x100100, 0xc0100100, 0xc00fffff, UINT32_MAX};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        make_mb1_elf32(bad[i]);
+        assert_refused("Multiboot1 kernel whose entry");
+    }
+    make_mb1_elf64(0x100010);
+    put64(PHDR64(0) + 24, UINT64_C(0x100000000)); /* physical: above 4 GiB */
+    put64(24, UINT64_C(0x100000010));
+    assert_refused("Multiboot1 kernel whose entry 0x100000010");
+}
+
+static void test_mb1_header_place(void **state)
+{
+    static const struct {
+        size_t at;
+        bool good;
+    } cases[] = {{0x1004, true}, {0x17f0, true}, {8192 - 12, true}, {8192 - 8, false},
+                 {8192, false},  {0x1002, false}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        make_mb1_elf64(0x100010);
+        file_len = 0x2100;
+        memset(file + 0x1000, 0, 12);
+        mb1_header(cases[i].at, 3);
+        if (cases[i].good)
+            assert_good();
+        else
+            assert_refused("or a Multiboot1 header");
+    }
+    make_mb1_elf64(0x100010);
+    file[0x1008] ^= 1; /* the checksum */
+    assert_refused("or a Multiboot1 header");
+    mb1_header(0x1010, 7); /* the second candidate counts */
+    assert_good();
+}
+
+static void test_mb1_flags(void **state)
+{
+    (void)state;
+    for (uint32_t bit = 3; bit < 16; bit++) {
+        make_mb1_elf64(0x100010);
+        mb1_header(0x1000, 1u << bit);
+        assert_refused("unknown features");
+    }
+    for (uint32_t bit = 17; bit < 32; bit++) {
+        make_mb1_elf64(0x100010);
+        mb1_header(0x1000, 1u << bit); /* may be ignored */
+        assert_good();
+    }
+}
+
+/* PVH wins where both are there, unless its entry leads nowhere. */
+static void test_mb1_beside_pvh(void **state)
+{
+    uint64_t nowhere = 0x300000;
+    (void)state;
+    make_elf64();
+    put64(24, 0x100020);
+    mb1_header(0x1000, 0);
+    assert_good();
+    assert_int_equal(img.kind, IMAGE_PVH_ELF);
+    assert_int_equal(img.entry, 0x100010);
+    note(0x200 + 24, 18, "Xen", 4, &nowhere, 8);
+    assert_good();
+    assert_int_equal(img.kind, IMAGE_MULTIBOOT1);
+    assert_int_equal(img.entry, 0x100020);
+}
+
+static void test_mb1_raw(void **state)
+{
+    (void)state;
+    make_mb1_raw();
+    assert_good();
+    assert_int_equal(img.kind, IMAGE_MULTIBOOT1);
+    assert_int_equal(img.entry, 0x200100);
+    assert_int_equal(img.segment_count, 1);
+    assert_int_equal(img.segments[0].offset, 0x100);
+    assert_int_equal(img.segments[0].paddr, 0x200000);
+    assert_int_equal(img.segments[0].filesz, 0x800);
+    assert_int_equal(img.segments[0].memsz, 0x3000);
+    put32(0x154, 0); /* to the end of the file */
+    put32(0x158, 0); /* no bss */
+    assert_good();
+    assert_int_equal(img.segments[0].filesz, 0xf00);
+    assert_int_equal(img.segments[0].memsz, 0xf00);
+    make_mb1_raw();
+    put16(510, 0xaa55); /* a boot sector as well */
+    assert_good();
+    assert_int_equal(img.kind, IMAGE_MULTIBOOT1);
+    mb1_header(0x140, 3); /* without addresses it is nothing but one */
+    assert_good();
+    assert_int_equal(img.kind, IMAGE_FLAT);
+    put16(510, 0);
+    assert_refused("no known kind");
+    make_mb1_elf64(0x100010); /* the addresses come before the ELF headers */
+    mb1_header(0x1000, 0x10000);
+    put32(0x100c, 0x400000);
+    put32(0x1010, 0x400000);
+    put32(0x1014, 0x400400);
+    put32(0x1018, 0);
+    put32(0x101c, 0x4003ff);
+    assert_good();
+    assert_int_equal(img.segment_count, 1);
+    assert_int_equal(img.segments[0].offset, 0x1000);
+    assert_int_equal(img.entry, 0x4003ff);
+}
+
+static void test_mb1_raw_refusals(void **state)
+{
+    static const struct {
+        size_t at;
+        uint32_t value;
+        const char *part;
+    } cases[] = {
+        {0x150, 0x200041, "load_addr"},      /* above the header */
+        {0x150, 0x1ffeff, "load_addr"},      /* before the file's first byte */
+        {0x150, 0, "load_addr"},
+        {0x154, 0x200000, "load_end_addr"},  /* nothing to load */
+        {0x154, 0x1fffff, "load_end_addr"},
+        {0x154, 0x200f01, "truncated"},
+        {0x154, UINT32_MAX, "truncated"},
+        {0x158, 0x2007ff, "bss_end_addr"},
+        {0x158, 1, "bss_end_addr"},
+        {0x15c, 0x1fffff, "entry 0x1fffff"},
+        {0x15c, 0x200800, "entry 0x200800"}, /* in the bss */
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        make_mb1_raw();
+        put32(cases[i].at, cases[i].value);
+        assert_refused(cases[i].part);
+    }
+    make_mb1_raw();
+    file_len = 0x140 + 31;
+    assert_refused("cut off inside its header");
+    make_mb1_raw();
+    mb1_header(0x140, 0x10008);
+    assert_refused("unknown features");
+    make_mb1_raw();
+    for (size_t n = 0; n < 0x900; n++)
+        assert_false(parse_n(n));
+    assert_true(parse_n(0x900));
+}
+
 /* --- flat and others ----------------------------------------------------------------------- */
 
 static void test_flat(void **state)
@@ -540,6 +753,7 @@ static void test_kind_names(void **state)
     assert_string_equal(image_kind_name(IMAGE_BZIMAGE), "bzImage");
     assert_string_equal(image_kind_name(IMAGE_PVH_ELF), "PVH ELF");
     assert_string_equal(image_kind_name(IMAGE_FLAT), "flat");
+    assert_string_equal(image_kind_name(IMAGE_MULTIBOOT1), "Multiboot1");
     assert_string_equal(image_kind_name(IMAGE_UNKNOWN), "unknown");
 }
 
@@ -560,6 +774,13 @@ int main(void)
         cmocka_unit_test(test_elf_notes),
         cmocka_unit_test(test_elf_notes_padded_to_8),
         cmocka_unit_test(test_elf_entry),
+        cmocka_unit_test(test_mb1_elf),
+        cmocka_unit_test(test_mb1_elf_entry),
+        cmocka_unit_test(test_mb1_header_place),
+        cmocka_unit_test(test_mb1_flags),
+        cmocka_unit_test(test_mb1_beside_pvh),
+        cmocka_unit_test(test_mb1_raw),
+        cmocka_unit_test(test_mb1_raw_refusals),
         cmocka_unit_test(test_flat),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_small_reason_buffers),

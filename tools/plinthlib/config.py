@@ -3,7 +3,7 @@
 
 The parser is the hypervisor's own (core/config.c). Only where it has refused a file, and the user
 wants to see what the hypervisor itself says to that (--unchecked), and to find out which
-assets are wanted before they exist, is the text scanned for kernel= and initrd= lines.
+assets are wanted before they exist, is the text scanned for kernel=, initrd= and modules= lines.
 """
 import json
 import os
@@ -13,7 +13,7 @@ import subprocess
 from plinthlib.base import BAD_CONFIG, BUILD, ROOT, Failure, run_quietly
 
 CHECKER = os.path.join(BUILD, "config-check")
-FILE_LINE = re.compile(r"^[ \t]*(?:kernel|initrd)[ \t]*=[ \t]*(\"[^\"\n]*\"|[^#\s][^\n]*?)"
+FILE_LINE = re.compile(r"^[ \t]*(kernel|initrd|modules)[ \t]*=[ \t]*(\"[^\"\n]*\"|[^#\s][^\n]*?)"
                        r"[ \t]*(?:[ \t]#[^\n]*)?\r?$", re.M)
 
 
@@ -26,9 +26,16 @@ def read_text(path):
 
 
 def files_named(path):
-    """Values of kernel= and initrd= in the text, in order, each once; no judgement of the rest."""
+    """Files of kernel=, initrd= and modules= in the text, each once; no judgement of the rest."""
     text = read_text(path).decode("utf-8", errors="replace")
-    return list(dict.fromkeys(v.strip().strip('"') for v in FILE_LINE.findall(text)))
+    found = []
+    for key, value in FILE_LINE.findall(text):
+        value = value.strip().strip('"')
+        if key == "modules":  # PATH [ARGUMENTS], ...
+            found += [entry.split()[0] for entry in value.split(",") if entry.strip()]
+        else:
+            found.append(value)
+    return list(dict.fromkeys(found))
 
 
 def beside(config, name):
@@ -62,10 +69,11 @@ def load(path):
 
 
 def files_of(config):
-    """Kernel and initrd paths of a load()ed configuration, in order, each once."""
+    """Kernel, initrd and module paths of a load()ed configuration, in order, each once."""
     found = []
     for vm in config.get("vms", []):
         found += [vm.get("kernel"), vm.get("initrd")]
+        found += [module.get("path") for module in vm.get("modules", [])]
     return list(dict.fromkeys(f for f in found if f))
 
 

@@ -8,7 +8,7 @@ GRUB modules are linked in, for an emulated disk is slow, and the same input giv
     /boot/plinth.elf      the hypervisor, stripped (GRUB would load debug sections, too)
     /boot/plinth-text.elf the same for BIOS machines: its header asks for no framebuffer
     /boot/plinth.cfg      the configuration, verbatim
-    /boot/m/N             kernels and initrds; the module's string is the path in the configuration
+    /boot/m/N             kernels, initrds and modules; the module's string is the path in the configuration
     /boot/grub/grub.cfg   what is loaded, readable
 """
 import hashlib
