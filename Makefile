@@ -20,7 +20,7 @@ PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
 	core/bus.c core/config.c core/cpuid.c core/msr.c core/cr.c core/event.c \
-	core/guest_acpi.c core/insn.c core/image.c core/linux_boot.c core/lines.c core/stringio.c \
+	core/guest_acpi.c core/insn.c core/image.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
@@ -176,7 +176,7 @@ fuzz: $(FUZZ:%=$(B)/fuzz/%) ## run libFuzzer on each target (TARGET=, SECONDS=)
 layers: ## who may include whom, and the README's tour
 	@$(PYTHON) tools/layers
 
-headers: $(B)/include/asm_offsets.h ## every header compiles alone
+headers: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## every header compiles alone
 	@for h in $(HEADERS); do printf '#include "%s"\n' $$h | $(CC) $(CFLAGS_KERNEL) -fsyntax-only -x c - \
 	  || { echo "header $$h does not compile alone"; exit 1; }; done; \
 	  echo "headers: $(words $(HEADERS)) compile alone"
@@ -187,10 +187,10 @@ style: ## white space, line length, SPDX lines
 CPPCHECK := cppcheck --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
 	--suppressions-list=tools/cppcheck.suppress --error-exitcode=1 --quiet -I. -I$(B)/include \
 	-D__GNUC__ --platform=unix64 -j2
-cppcheck: $(B)/include/asm_offsets.h $(B)/.setup-check ## static analysis
+cppcheck: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h $(B)/.setup-check ## static analysis
 	@$(CPPCHECK) $(KERNEL_C) && echo "cppcheck: clean"
 
-analyze: $(B)/include/asm_offsets.h ## gcc -fanalyzer over the hypervisor (slow)
+analyze: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## gcc -fanalyzer over the hypervisor (slow)
 	@for f in $(KERNEL_C); do gcc $(CFLAGS_KERNEL) -fanalyzer -c -o /dev/null $$f || exit 1; done; \
 	  echo "analyzer: clean"
 

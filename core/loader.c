@@ -16,6 +16,7 @@
 #include "core/lib/string.h"
 #include "core/linux_boot.h"
 #include "core/modules.h"
+#include "core/multiboot1.h"
 #include "dsdt_aml.h"
 #include "mm/pool.h"
 
@@ -69,8 +70,9 @@ static bool open_images(struct load *l)
         l->initrd = modules_find(vm->initrd);
         if (!l->initrd)
             return fail(l, "initrd %s: there is no such boot module", vm->initrd);
-        if (l->image.kind == IMAGE_FLAT)
-            return fail(l, "initrd %s: a flat image takes none", vm->initrd);
+        if (l->image.kind == IMAGE_FLAT || l->image.kind == IMAGE_MULTIBOOT1)
+            return fail(l, "initrd %s: a %s image takes none (Multiboot1: use modules)",
+                        vm->initrd, image_kind_name(l->image.kind));
     }
     uint64_t need = image_min_memory(&l->image);
     if (need > vm->memory)
@@ -226,6 +228,62 @@ static bool load_pvh(struct load *l, struct vcpu_start *start)
     return ok;
 }
 
+/* The configuration's modules, each on pages of its own behind the kernel, lowest first. */
+static bool put_modules(struct load *l, struct multiboot1_module *list, uint32_t *count)
+{
+    const char *rest = l->vm->modules;
+    struct config_module m;
+    char path[CONFIG_PATH_MAX + 1];
+    uint64_t floor = HIGH_RAM_START, limit = min_u64(l->vm->memory, VM_LOW_RAM);
+    for (*count = 0; config_next_module(&rest, &m); ++*count) {
+        fmt_print(path, sizeof(path), "%.*s", (int)m.path_len, m.text);
+        const struct module *file = modules_find(path);
+        if (!file)
+            return fail(l, "module %s: there is no such boot module", path);
+        if (*count == CONFIG_MODULES)
+            return fail(l, "modules: more than %u", CONFIG_MODULES);
+        struct multiboot1_module *to = &list[*count];
+        *to = (struct multiboot1_module){0, file->len, m.text, m.text_len};
+        if (!boot_place_low(&l->image, file->len ? file->len : 1, floor, limit, &to->start))
+            return fail(l, "memory %lu KiB: no room for module %s", l->vm->memory / 1024, path);
+        if (!put(l, to->start, file->data, file->len))
+            return false;
+        floor = ALIGN_UP(to->start + file->len, PAGE_SIZE);
+    }
+    return true;
+}
+
+static bool load_multiboot1(struct load *l, struct vcpu_start *start)
+{
+    struct multiboot1_module list[CONFIG_MODULES];
+    struct multiboot1_args args = {
+        .name = l->vm->kernel,
+        .cmdline = l->vm->cmdline,
+        .modules = list,
+        .e820 = l->e820,
+        .e820_count = l->e820_count,
+    };
+    uint64_t at = START_INFO_AT;
+    if (image_overlaps(&l->image, at, START_INFO_MAX) &&
+        !boot_place_low(&l->image, START_INFO_MAX, PAGE_SIZE, min_u64(l->vm->memory, LOW_RAM_END),
+                        &at))
+        return fail(l, "kernel %s: it leaves no room below 640 KiB for the boot information",
+                    l->vm->kernel);
+    if (!put_modules(l, list, &args.module_count))
+        return false;
+    uint8_t *buf = pool_alloc_pages(START_INFO_MAX / PAGE_SIZE, NULL);
+    if (!buf)
+        return fail(l, "no hypervisor memory for the boot information");
+    size_t used = multiboot1_build_info(buf, START_INFO_MAX, at, &args);
+    bool ok = used ? put(l, at, buf, used)
+                   : fail(l, "command line and modules do not fit into the boot information");
+    pool_free_pages(buf, START_INFO_MAX / PAGE_SIZE);
+    start->mode = START_PROTECTED;
+    start->gpr[GPR_RAX] = MULTIBOOT1_BOOT_MAGIC;
+    start->gpr[GPR_RBX] = at;
+    return ok;
+}
+
 static bool load_flat(struct load *l, struct vcpu_start *start)
 {
     (void)l;
@@ -252,6 +310,8 @@ bool loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size
         return load_bzimage(&l, start);
     case IMAGE_PVH_ELF:
         return load_pvh(&l, start);
+    case IMAGE_MULTIBOOT1:
+        return load_multiboot1(&l, start);
     default:
         return load_flat(&l, start);
     }

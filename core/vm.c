@@ -116,6 +116,7 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->kernel = config_text(config, definition->kernel);
     vm->initrd = config_text(config, definition->initrd);
     vm->cmdline = config_text(config, definition->cmdline);
+    vm->modules = config_text(config, definition->modules);
     vm->memory = definition->memory;
     vm->cpus = definition->cpus;
     vm->want_testdev = definition->devices & CONFIG_DEVICE_TESTDEV;
@@ -393,6 +394,8 @@ static void launch(struct vm *vm)
     vm->state = VM_RUNNING;
     for (unsigned i = 1; i < vm->vcpu_count; i++)
         vm->vcpu[i]->waits_for_startup = true;
+    vlapic_set_virtual_wire(&v->apic); /* as a firmware leaves the boot processor's */
+    interrupt_apic_effects(v);
     interrupt_rearm(v);
     sched_add(v);
     log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);

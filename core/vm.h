@@ -64,7 +64,7 @@ struct vm {
     bool attached;       /* its console is the operator's terminal */
     uint32_t status;     /* STOP_EXIT: 0 is well */
     char end_text[VM_END_TEXT];
-    const char *kernel, *initrd, *cmdline; /* in the configuration, which stays */
+    const char *kernel, *initrd, *cmdline, *modules; /* in the configuration, which stays */
     uint64_t memory;     /* bytes */
     uint32_t cpus;       /* vCPUs wanted */
     uint8_t on_reboot, on_poweroff, on_crash; /* enum config_action */
