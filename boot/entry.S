@@ -102,8 +102,7 @@ boot_entry:
 
     mov $boot_pml4, %eax
     mov %eax, %cr3
-    mov %cr4, %eax
-    or $0x20, %eax                  /* PAE */
+    mov $0x20, %eax                 /* PAE, and nothing of the firmware's (LA57, CET) */
     mov %eax, %cr4
     mov $EFER, %ecx
     rdmsr

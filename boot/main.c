@@ -66,7 +66,9 @@ static void read_boot_info(uint32_t magic, uint64_t information)
     uint64_t room = information < BOOT_MAPPED ? BOOT_MAPPED - information : 0;
     enum pl_status s = mb2_parse(magic, (const void *)information, room, &info, &why);
     platform_console_early(info.cmdline);
-    if (info.framebuffer.present && info.framebuffer.addr < BOOT_MAPPED)
+    uint64_t screen_end = info.framebuffer.addr +
+                          (uint64_t)info.framebuffer.pitch * (info.framebuffer.height + 1);
+    if (info.framebuffer.present && screen_end > info.framebuffer.addr && screen_end <= BOOT_MAPPED)
         platform_console_screen(&info.framebuffer, (void *)info.framebuffer.addr);
     log_info("Plinth %s, a microhypervisor", PLINTH_VERSION);
     if (s != PL_OK)
@@ -92,6 +94,8 @@ static void make_memory_map(void)
     memmap_build(&map, entries, info.memory_count, reserved, n);
     log_info("memory: %lu MiB usable in %u ranges%s", map.total >> 20, map.count,
              info.memory_from_efi ? " (EFI memory map)" : "");
+    if (map.dropped || info.memory_dropped)
+        log_warn("memory: %lu MiB in too many small ranges are not used", map.dropped >> 20);
     if (map.total < MIN_MEMORY)
         stop("too little memory: Plinth needs 16 MiB");
     if (pool_init(&map) != PL_OK)
@@ -119,6 +123,7 @@ static void enter_own_space(void)
                (r.ecx & CPUID_7_ECX_UMIP ? CR4_UMIP : 0);
     }
     write_cr4(cr4);
+    platform_console_screen_off();
     host_load_space(base_space.root);
     pool_set_view(POOL_BASE);
 }

@@ -34,6 +34,7 @@
 #define PM1_TYP_SHIFT   10
 #define BOCHS_SHUTDOWN  0x8900
 #define RESET_PORT      0xcf9
+#define POLL_NS         5000000
 #define KBC_COMMAND     0x64
 
 static bool debug_port;
@@ -106,6 +107,7 @@ void platform_console_screen(const struct boot_framebuffer *fb, void *mapped)
         .blue = {fb->blue_pos, fb->blue_size},
     };
     uint64_t size = framebuffer_size(&info);
+    screen_on = false;
     if (!fb->present || !size)
         return;
     if (!mapped)
@@ -113,6 +115,11 @@ void platform_console_screen(const struct boot_framebuffer *fb, void *mapped)
     if (!mapped || !framebuffer_init(&screen, &info, mapped))
         return;
     screen_on = true;
+}
+
+void platform_console_screen_off(void)
+{
+    screen_on = false;
 }
 
 /* Terminals want CR LF. */
@@ -226,6 +233,15 @@ static void handle_interrupt(uint8_t vector)
     lapic_eoi();
 }
 
+static bool uart_interrupts; /* else it is polled */
+
+uint64_t host_console_deadline(void)
+{
+    if (!uart_present() || uart_interrupts)
+        return UINT64_MAX;
+    return host_now() + host_ns_to_tsc(POLL_NS);
+}
+
 static void route_uart(void)
 {
     uint8_t irq = uart_port == COM2 ? ISA_IRQ_COM2 : ISA_IRQ_COM1;
@@ -238,10 +254,12 @@ static void route_uart(void)
         flags = acpi.overrides[i].flags;
     }
     bool active_low = (flags & 3) == 3, level = (flags >> 2 & 3) == 3;
-    if (!uart_present() || (uart_port != COM1 && uart_port != COM2))
+    if (!uart_present())
         return;
-    if (!ioapic_route(gsi, VECTOR_UART, lapic_id(), level, active_low))
-        log_warn("console: no IOAPIC pin for IRQ %u: the console is polled", irq);
+    if (uart_port == COM1 || uart_port == COM2)
+        uart_interrupts = ioapic_route(gsi, VECTOR_UART, lapic_id(), level, active_low);
+    if (!uart_interrupts)
+        log_warn("console: no interrupt for the UART at %#x is known: it is polled", uart_port);
 }
 
 void platform_interrupts(void)

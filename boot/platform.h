@@ -10,8 +10,10 @@
 
 /* Consoles that need no memory: port E9h if it answers, and the UART that console= chooses. */
 void platform_console_early(const char *cmdline);
-/* The screen, once its memory can be mapped (mapped NULL: on the boot page tables). */
+/* The screen: at mapped, or (NULL) mapped anew. */
 void platform_console_screen(const struct boot_framebuffer *fb, void *mapped);
+/* Its memory is about to become unreachable. */
+void platform_console_screen_off(void);
 /* Reads the ACPI tables. */
 void platform_acpi(const struct boot_info *info);
 uint16_t platform_pm_timer_port(void);

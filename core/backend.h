@@ -46,6 +46,7 @@ struct backend {
     uint64_t (*get_reg)(struct vcpu *v, enum vreg reg);
     void (*set_reg)(struct vcpu *v, enum vreg reg, uint64_t value);
     void (*get_segment)(struct vcpu *v, enum seg_name seg, struct segment *out);
+    void (*set_segment)(struct vcpu *v, enum seg_name seg, const struct segment *s);
     unsigned (*cpl)(struct vcpu *v);
     /* Default operand size of the code that runs: 16, 32 or 64. */
     unsigned (*code_bits)(struct vcpu *v);

@@ -7,6 +7,7 @@
 
 #include "core/commands.h"
 #include "core/host.h"
+#include "core/lib/ring.h"
 #include "core/lib/string.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -176,23 +177,29 @@ static void to_guest(char c)
     machine_input(attached, &c, 1);
 }
 
-/* The next key, or -1. What an attached guest has no room for waits here, so that the escape key
- * works however deaf the guest is. */
+/* Keys that have been read ahead, so that the escape key works however deaf a guest is. */
+static char ahead_buffer[1 << 10];
+static struct ring ahead = {ahead_buffer, sizeof(ahead_buffer), 0, 0};
+
+static void read_ahead(void)
+{
+    int c;
+    while (ring_room(&ahead) && (c = host_console_read()) >= 0) {
+        if (c == CONSOLE_ESCAPE && attached)
+            ring_init(&ahead, ahead_buffer, sizeof(ahead_buffer)); /* before it: void */
+        ring_put(&ahead, (char)c);
+    }
+}
+
+/* The next key that can be used now, or -1. */
 static int next_key(void)
 {
-    static int held = -1;
-    int c = held >= 0 ? held : host_console_read();
-    held = -1;
-    if (c < 0 || c == CONSOLE_ESCAPE || !attached || attached->state != VM_RUNNING ||
-        vuart_room(&attached->uart))
-        return c;
-    held = c;
-    c = host_console_read();
-    if (c == CONSOLE_ESCAPE) {
-        held = -1;
-        return c;
-    }
-    return -1; /* a key behind the held one is lost, as on a terminal with a full buffer */
+    char c;
+    read_ahead();
+    bool deaf = attached && attached->state == VM_RUNNING && !vuart_room(&attached->uart);
+    if (deaf && !(ring_used(&ahead) && ahead.buf[ahead.tail & (ahead.size - 1)] == CONSOLE_ESCAPE))
+        return -1;
+    return ring_get(&ahead, &c) ? (unsigned char)c : -1;
 }
 
 void console_poll(void)

@@ -247,10 +247,9 @@ static void build_basic(struct cpuid_table *t, const struct host *h)
     t->basic[0] = (struct cpuid_regs){t->max_basic, r.ebx, r.ecx, r.edx};
     r = ask(h, 1, 0);
     t->basic[1].eax = r.eax;
-    /* Brand index 0, the host's line size for CLFLUSH, one logical processor. */
-    t->basic[1].ebx = (uint32_t)BIT(16);
+    /* Brand index 0, the host's line size for CLFLUSH; the rest is the vCPU's. */
     if (shows(t, FEATURE_CLFLUSH))
-        t->basic[1].ebx |= r.ebx & (uint32_t)BITS(15, 8);
+        t->basic[1].ebx = r.ebx & (uint32_t)BITS(15, 8);
     t->basic[2] = ask(h, 2, 0);
     build_caches(t, h);
     t->features[0].eax = t->features[1].eax != 0; /* the highest subleaf */

@@ -19,12 +19,18 @@ static enum outcome write_cr0(struct vcpu *v, uint64_t value)
 {
     uint64_t old = backend->get_reg(v, VREG_CR0), cr4 = backend->get_reg(v, VREG_CR4);
     uint64_t efer = backend->get_reg(v, VREG_EFER), cr0;
-    struct segment cs;
+    struct segment cs, tr;
     backend->get_segment(v, SEG_CS, &cs);
     if (cr0_check_write(old, value, cr4, efer, cs.access & AR_L, &cr0) != CR_OK)
         return vcpu_raise(v, GP(0));
-    if (!(old & CR0_PG) && (cr0 & CR0_PG) && !(efer & EFER_LME) && (cr4 & CR4_PAE) &&
-        !backend->load_pdptes(v))
+    /* PAE paging, switched on or with its cacheability changed, loads its four entries anew. */
+    if (((old ^ cr0) & (CR0_PG | CR0_CD | CR0_NW)) && (cr0 & CR0_PG) && !(efer & EFER_LME) &&
+        (cr4 & CR4_PAE) && !backend->load_pdptes(v))
+        return vcpu_raise(v, GP(0));
+    backend->get_segment(v, SEG_TR, &tr);
+    /* Activating IA-32e mode with a 16-bit TSS. */
+    if (!(old & CR0_PG) && (cr0 & CR0_PG) && (efer & EFER_LME) &&
+        (tr.access & AR_TYPE) != AR_TYPE_TSS_BUSY)
         return vcpu_raise(v, GP(0));
     backend->set_reg(v, VREG_CR0, cr0);
     if ((old ^ cr0) & (CR0_PG | CR0_WP))

@@ -78,6 +78,9 @@ __attribute__((hot)) enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *
 static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
+    /* The single-step trap that is due ends the halt as it begins. */
+    if (v->rflags & RFLAGS_TF)
+        return OUTCOME_ADVANCE;
     v->wake_on_interrupt = v->rflags & RFLAGS_IF;
     /* With IF clear on the last vCPU that could send an NMI, this is a guest's way to say that it
      * is done. */

@@ -62,6 +62,8 @@ void host_console_write(const char *text, size_t len);
 size_t host_console_room(void);
 /* Moves what the line takes now; call often. */
 void host_console_poll(void);
+/* TSC at which host_console_poll() must be called again though nothing interrupts; UINT64_MAX. */
+uint64_t host_console_deadline(void);
 /* The next character typed, or -1. */
 int host_console_read(void);
 

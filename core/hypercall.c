@@ -69,7 +69,8 @@ static enum outcome hypercall_YIELD(struct hypercall *h)
     if (until <= now)
         return OUTCOME_ADVANCE;
     h->v->wake_on_interrupt = h->v->rflags & RFLAGS_IF;
-    h->v->wake_at = host_now() + host_ns_to_tsc(until - now);
+    uint64_t start = host_now(), wait = host_ns_to_tsc(until - now);
+    h->v->wake_at = wait < UINT64_MAX - start ? start + wait : UINT64_MAX;
     return OUTCOME_BLOCK;
 }
 

@@ -64,8 +64,9 @@ static void deliver(struct vcpu *v, const struct apic_message *m)
     switch (m->mode) {
     case APIC_MODE_FIXED:
     case APIC_MODE_LOWEST:
-        if (vlapic_accept(&v->apic, m->vector, m->level_trigger))
-            kick(v);
+        /* A vector that is refused may have raised the error interrupt. */
+        (void)vlapic_accept(&v->apic, m->vector, m->level_trigger);
+        kick(v);
         break;
     case APIC_MODE_NMI:
         v->nmi_pending = true;

@@ -50,9 +50,9 @@ static uint64_t *mtrr(struct vm *vm, uint32_t msr)
         return &vm->mtrr_default;
     if (msr == MSR_IA32_MTRR_FIX64K_00000)
         return &vm->mtrr_fixed[0];
-    if (msr < MSR_IA32_MTRR_FIX4K_C0000)
-        return &vm->mtrr_fixed[1 + msr - MSR_IA32_MTRR_FIX16K_80000];
-    return &vm->mtrr_fixed[3 + msr - MSR_IA32_MTRR_FIX4K_C0000];
+    if (msr == MSR_IA32_MTRR_FIX16K_80000 || msr == MSR_IA32_MTRR_FIX16K_80000 + 1)
+        return &vm->mtrr_fixed[1 + (msr & 1)];
+    return &vm->mtrr_fixed[3 + (msr & 7)];
 }
 
 static enum outcome read_apic(struct vcpu *v, uint32_t msr)
@@ -117,23 +117,41 @@ static enum outcome write_debugctl(struct vcpu *v, uint64_t value)
     return OUTCOME_ADVANCE;
 }
 
-/* The VM's TSC moves by delta, on all its vCPUs alike. */
+/* Writes the clock's structure as of now to where the guest wants it. False: that is not RAM. */
+static bool publish_clock(struct vcpu *v, uint64_t where)
+{
+    const struct vm *vm = v->vm;
+    uint64_t now = host_now();
+    struct pvclock_system s;
+    if (!(where & PVCLOCK_ENABLE))
+        return true;
+    pvclock_fill(&s, v->pvclock_version + 2, vm_guest_tsc(vm, now), vm_clock_ns(vm, now),
+                 host_tsc_khz());
+    if (!guest_write(&v->vm->mem, GPA(where & ~PVCLOCK_ENABLE), &s, sizeof(s)))
+        return false;
+    v->pvclock_version += 2;
+    return true;
+}
+
+/* The VM's TSC moves by delta, on all its vCPUs alike, and so does what depends on it. An operating
+ * system that writes the same adjustment on each of its CPUs moves it once. */
 static void move_tsc(struct vcpu *v, uint64_t delta)
 {
     struct vm *vm = v->vm;
     vm->tsc_offset += delta;
     backend->set_msr(v, MSR_IA32_TSC, 0);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        vlapic_tsc_moved(&vm->vcpu[i]->apic, delta);
-        interrupt_rearm(vm->vcpu[i]);
+        struct vcpu *each = vm->vcpu[i];
+        each->tsc_adjust += delta;
+        vlapic_tsc_moved(&each->apic, delta);
+        interrupt_rearm(each);
+        (void)publish_clock(each, each->pvclock_system); /* was RAM when it was set */
     }
 }
 
 static enum outcome write_tsc(struct vcpu *v, uint64_t value)
 {
-    uint64_t delta = value - vm_guest_tsc(v->vm, host_now());
-    v->tsc_adjust += delta;
-    move_tsc(v, delta);
+    move_tsc(v, value - vm_guest_tsc(v->vm, host_now()));
     return OUTCOME_ADVANCE;
 }
 
@@ -174,22 +192,16 @@ static enum outcome write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
 static enum outcome write_pvclock(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     struct vm *vm = v->vm;
-    uint64_t now = host_now();
+    struct pvclock_wall wall = {2, (uint32_t)vm->wall_clock_base, 0};
     if (msr == PVCLOCK_MSR_WALL) {
-        struct pvclock_wall wall = {2, (uint32_t)vm->wall_clock_base, 0};
-        vm->pvclock_wall = value;
         if (value && !guest_write(&vm->mem, GPA(value), &wall, sizeof(wall)))
             return vcpu_raise(v, GP(0));
+        vm->pvclock_wall = value;
         return OUTCOME_ADVANCE;
     }
-    struct pvclock_system s;
-    v->pvclock_system = value;
-    v->pvclock_version += 2;
-    pvclock_fill(&s, v->pvclock_version, vm_guest_tsc(vm, now), vm_clock_ns(vm, now),
-                 host_tsc_khz());
-    if ((value & PVCLOCK_ENABLE) &&
-        !guest_write(&vm->mem, GPA(value & ~PVCLOCK_ENABLE), &s, sizeof(s)))
+    if (!publish_clock(v, value))
         return vcpu_raise(v, GP(0));
+    v->pvclock_system = value;
     return OUTCOME_ADVANCE;
 }
 
@@ -209,7 +221,6 @@ static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32
         return write_tsc(v, value);
     case MSR_ROW_IA32_TSC_ADJUST:
         move_tsc(v, value - v->tsc_adjust);
-        v->tsc_adjust = value;
         return OUTCOME_ADVANCE;
     case MSR_ROW_KVM_CLOCK:
         return write_pvclock(v, msr, value);

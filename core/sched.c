@@ -52,8 +52,9 @@ void sched_wake(struct vcpu *v)
 
 void sched_preempt(void)
 {
-    if (running)
-        vcpu_request(running, REQUEST_RESCHEDULE);
+    /* A timer that was armed for somebody else's slice may still be pending. */
+    if (running && host_now() >= min_u64(running->slice_end, running->event_at))
+        vcpu_request(running, REQUEST_EVENT);
 }
 
 void sched_switch_to(struct vcpu *v)
@@ -129,7 +130,8 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     uint64_t begin = host_now();
     sched_switch_to(v);
     host_load_space(v->vm->space.root);
-    v->slice_end = min_u64(begin + slice, next_wake);
+    /* Not at once, or a few that wake often would leave the runner nothing but switches. */
+    v->slice_end = min_u64(begin + slice, max_u64(next_wake, begin + slice / 10));
     v->look_at = v->slice_end;
     if (!backend->has_slice_timer)
         host_set_slice_timer(min_u64(v->slice_end, v->event_at));
@@ -158,7 +160,7 @@ void sched_run(bool stop_when_idle)
         } else if (!worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            host_idle(next_wake);
+            host_idle(min_u64(next_wake, host_console_deadline()));
         }
     }
 }

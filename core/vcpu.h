@@ -58,7 +58,7 @@ struct vcpu {
     uint64_t host_rsp;  /* stack pointer to come back to */
     uint64_t rip;       /* valid in instruction exits; written back after OUTCOME_ADVANCE */
     uint64_t rflags;    /* valid in instruction exits */
-    uint64_t look_at;   /* TSC: from then on an exit calls vcpu_time_up() */
+    uint64_t look_at;   /* TSC: from then on an exit looks at timers and slice */
     uint32_t requests;  /* REQUEST_*; any CPU sets, the running one clears */
     uint32_t index;     /* within the VM */
     struct vm *vm;

@@ -385,7 +385,9 @@ static void launch(struct vm *vm)
     bool ok = loader_load(vm, &start, why, sizeof(why));
     host_load_space(before);
     if (!ok) {
-        fail_start(vm, why);
+        /* Part of it may have been loaded: scrub again before the memory goes back. */
+        vm_stop(vm, STOP_LOAD, "%s", why);
+        vm_finish(vm, NULL);
         return;
     }
     start_clock(vm);

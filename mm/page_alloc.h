@@ -12,7 +12,7 @@
 #include "core/lib/status.h"
 #include "mm/extent.h"
 
-#define PAGE_ALLOC_EXTENTS_MAX 32
+#define PAGE_ALLOC_EXTENTS_MAX 64 /* as many as mm/memmap.h keeps */
 #define PAGES_PER_BLOCK        512u
 
 struct page_block; /* in page_alloc.c */

@@ -8,7 +8,8 @@
 #include "core/panic.h"
 
 #define POOL_MIN       MIB(4)
-#define POOL_PER_RAM   128 /* one byte of pool for so many of RAM */
+#define POOL_PER_RAM   128 /* one byte of pool for so many of RAM ... */
+#define POOL_MAX       MIB(256) /* ... up to this */
 #define BELOW_4G       GIB(4)
 
 struct page_alloc hypervisor_pool, guest_pool;
@@ -30,32 +31,39 @@ void pool_set_view(uint64_t base)
     guest_pool.block = (void *)((uint64_t)guest_pool.block - old + view);
 }
 
+/* The pool's size grows with the machine, but what is below 4 GiB does not. */
+static uint64_t wanted_size(uint64_t ram)
+{
+    return ALIGN_UP(POOL_MIN + min_u64(ram / POOL_PER_RAM, POOL_MAX), PAGE_SIZE_2M);
+}
+
+/* Carves pool and metadata; a smaller pool where there is no room for the wanted one. */
+static enum pl_status carve(struct memmap *map, uint64_t metadata)
+{
+    for (uint64_t size = wanted_size(map->total); size >= POOL_MIN; size /= 2) {
+        extent.size = ALIGN_UP(size + metadata, PAGE_SIZE_2M);
+        if (memmap_carve(map, extent.size, PAGE_SIZE_2M, BELOW_4G, &extent.base) == PL_OK)
+            return PL_OK;
+    }
+    return PL_NO_MEMORY;
+}
+
 enum pl_status pool_init(struct memmap *map)
 {
-    struct extent pool = {HPA(0), ALIGN_UP(POOL_MIN + map->total / POOL_PER_RAM, PAGE_SIZE_2M)};
-    size_t own = page_alloc_metadata_size(&pool, 1);
-    unsigned count = map->count < PAGE_ALLOC_EXTENTS_MAX ? map->count : PAGE_ALLOC_EXTENTS_MAX;
-    /* The guest pool's metadata are bounded by what they would be before the carving, plus the one
-     * extent that carving may split off. */
-    size_t guests = page_alloc_metadata_size(map->extent, count) + 4096;
-    size_t metadata = ALIGN_UP(own, PAGE_SIZE) + ALIGN_UP(guests, PAGE_SIZE);
-    uint64_t size = ALIGN_UP(pool.size + metadata, PAGE_SIZE_2M);
-    enum pl_status s = memmap_carve(map, size, PAGE_SIZE_2M, BELOW_4G, &extent.base);
+    struct extent pool = {HPA(0), wanted_size(map->total)};
+    size_t own = ALIGN_UP(page_alloc_metadata_size(&pool, 1), PAGE_SIZE);
+    /* Bounded by what they would be before the carving, plus the extent it may split off. */
+    size_t guests = ALIGN_UP(page_alloc_metadata_size(map->extent, map->count) + 4096, PAGE_SIZE);
+    enum pl_status s = carve(map, own + guests);
     if (s != PL_OK)
         return s;
-    extent.size = size;
-    void *own_at = (void *)extent.base.v, *guests_at = (char *)own_at + ALIGN_UP(own, PAGE_SIZE);
-    host_zero(own_at, metadata);
-    pool = (struct extent){HPA(extent.base.v + metadata), size - metadata};
-    s = page_alloc_init(&hypervisor_pool, "hypervisor pool", &pool, 1, own_at,
-                        ALIGN_UP(own, PAGE_SIZE));
+    char *own_at = (char *)extent.base.v, *guests_at = own_at + own;
+    host_zero(own_at, own + guests);
+    pool = (struct extent){HPA(extent.base.v + own + guests), extent.size - own - guests};
+    s = page_alloc_init(&hypervisor_pool, "hypervisor pool", &pool, 1, own_at, own);
     if (s != PL_OK)
         return s;
-    count = map->count < PAGE_ALLOC_EXTENTS_MAX ? map->count : PAGE_ALLOC_EXTENTS_MAX;
-    if (count == 0)
-        return PL_NO_MEMORY;
-    return page_alloc_init(&guest_pool, "guest pool", map->extent, count, guests_at,
-                           ALIGN_UP(guests, PAGE_SIZE));
+    return page_alloc_init(&guest_pool, "guest pool", map->extent, map->count, guests_at, guests);
 }
 
 void *pool_ptr(hpa_t at)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Address spaces of the hypervisor over mm/radix.c. SDM: "Paging". Nothing executable is writable,
- * nothing is mapped twice with different rights.
+ * Address spaces of the hypervisor over mm/radix.c. SDM: "Paging". Nothing executable is writable
+ * anywhere. Pages of the pool that serve as stacks have a second address there, and only that one
+ * has guard pages.
  */
 #include "mm/space.h"
 

@@ -18,6 +18,7 @@
 #define LEGACY_SIZE  512
 #define LEGACY_FCW   0
 #define LEGACY_MXCSR 24
+#define HEADER_XSTATE_BV 512
 /* What Plinth knows how to offer. Other components (AMX, PKRU, ...) stay switched off. */
 #define KNOWN        (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
@@ -57,6 +58,9 @@ void host_fpu_reset(void *area)
     a[LEGACY_FCW] = 0x40; /* FCW after reset is 0040h */
     a[LEGACY_MXCSR] = 0x80;
     a[LEGACY_MXCSR + 1] = 0x1f;
+    /* XRSTOR takes these from the area only if the header says that they are there. */
+    if (mask)
+        a[HEADER_XSTATE_BV] = (unsigned char)(XCR0_X87 | XCR0_SSE);
 }
 
 /* Saving and loading need every component switched on, whatever XCR0 the guest chose. */

@@ -15,6 +15,8 @@
 #define REG_EOI           0x0b0
 #define REG_SPURIOUS      0x0f0
 #define REG_LVT_TIMER     0x320
+#define REG_LVT_THERMAL   0x330
+#define REG_LVT_PERF      0x340
 #define REG_LVT_LINT0     0x350
 #define REG_LVT_LINT1     0x360
 #define REG_LVT_ERROR     0x370
@@ -77,12 +79,16 @@ void lapic_init(void *mapped)
     lapic_write(REG_TPR, 0);
     lapic_write(REG_LVT_LINT0, (uint32_t)LVT_MASKED); /* the 8259s are masked and not used */
     lapic_write(REG_LVT_LINT1, LVT_NMI);
+    lapic_write(REG_LVT_THERMAL, (uint32_t)LVT_MASKED);
+    lapic_write(REG_LVT_PERF, (uint32_t)LVT_MASKED);
     lapic_write(REG_LVT_ERROR, (uint32_t)LVT_MASKED | LAPIC_VECTOR_ERROR);
     lapic_write(REG_SPURIOUS, (uint32_t)SPURIOUS_ENABLE | LAPIC_VECTOR_SPURIOUS);
     has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;
-    if (has_deadline)
+    if (has_deadline) {
         lapic_write(REG_LVT_TIMER, TIMER_DEADLINE | LAPIC_VECTOR_TIMER);
-    else {
+        /* The MSR write that arms it must not pass the register write. */
+        __asm__ volatile("mfence" : : : "memory");
+    } else {
         measure_timer();
         lapic_write(REG_LVT_TIMER, LAPIC_VECTOR_TIMER);
     }

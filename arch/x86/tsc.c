@@ -110,12 +110,19 @@ uint64_t tsc_at_start(void)
     return start;
 }
 
+/* Saturates: "never" stays never. */
+static uint64_t scale(uint64_t v, uint64_t factor, unsigned shift)
+{
+    unsigned __int128 r = (unsigned __int128)v * factor >> shift;
+    return r > UINT64_MAX ? UINT64_MAX : (uint64_t)r;
+}
+
 uint64_t tsc_to_ns(uint64_t ticks)
 {
-    return (uint64_t)((unsigned __int128)ticks * ns_per_tick >> NS_SHIFT);
+    return scale(ticks, ns_per_tick, NS_SHIFT);
 }
 
 uint64_t tsc_from_ns(uint64_t ns)
 {
-    return (uint64_t)((unsigned __int128)ns * ticks_per_ns >> TICK_SHIFT);
+    return scale(ns, ticks_per_ns, TICK_SHIFT);
 }

@@ -107,6 +107,8 @@ void uart_write(const char *text, size_t len)
             patience--;
         }
     }
+    if (!patience)
+        present = false; /* the line is dead: never wait for it again */
     if (synchronous)
         uart_flush();
     else

@@ -32,6 +32,7 @@ static const struct capability {
     {"EPT 4-level page walk", REQUIRED, EPT_CAP_WALK_4, "the shape of guest-physical tables"},
     {"EPT write-back memory", REQUIRED, EPT_CAP_WB, "tables are walked through the caches"},
     {"EPT 2M pages", REQUIRED, EPT_CAP_2M, "guest RAM in large pages"},
+    {"INVEPT", REQUIRED, EPT_CAP_INVEPT | EPT_CAP_INVEPT_ALL, "a VM's translations go before its pages do"},
     {"EPT 1G pages", WANTED, EPT_CAP_1G, "fewer tables and TLB entries for big VMs"},
     {"EPT accessed and dirty flags", WANTED, EPT_CAP_AD, "which pages a guest has used"},
     {"INVEPT single-context", WANTED, EPT_CAP_INVEPT | EPT_CAP_INVEPT_SINGLE,

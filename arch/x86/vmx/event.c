@@ -103,7 +103,8 @@ bool vmx_inject_events(struct vcpu *v)
         v->reinject_valid = v->exception_valid = false;
         break;
     }
-    if (choice.event.type == EVENT_HW_EXCEPTION && choice.event.vector == VECTOR_PF)
+    /* One that is injected again has its address in CR2 already. */
+    if (choice.source == EVENT_FROM_EXCEPTION && choice.event.vector == VECTOR_PF)
         write_cr2(v->cr2);
     inject(choice.event);
     return true;

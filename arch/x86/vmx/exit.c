@@ -6,11 +6,13 @@
  */
 #include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/interrupt.h"
+#include "core/log.h"
 #include "core/vm.h"
 
 #define REASON_ENTRY_FAILED BIT(31)
@@ -32,6 +34,14 @@ static void vmx_decode_qualification(struct vcpu *v, struct vm_exit *x)
     x->qualification = vmcs_get(EXIT_QUALIFICATION);
 }
 
+/* The length counts for CALL, JMP, IRET and software interrupts; an event from outside has none. */
+static void vmx_decode_task_switch(struct vcpu *v, struct vm_exit *x)
+{
+    vmx_decode_qualification(v, x);
+    bool outside = v->reinject_valid && v->reinject.type < EVENT_SW_INT;
+    x->length = outside ? 0 : (uint8_t)vmcs_get(EXIT_INSTRUCTION_LENGTH);
+}
+
 /* IRET unblocked NMIs and then faulted: it will run again, so they are blocked still. */
 static void restore_nmi_blocking(uint64_t info)
 {
@@ -42,15 +52,22 @@ static void restore_nmi_blocking(uint64_t info)
 
 /* A #DB exit leaves DR6, DR7 and DEBUGCTL as they were: what delivery would have done is done
  * here. */
-static void apply_debug_exception(struct vcpu *v)
+static void apply_debug_exception(struct vcpu *v, const struct event *e)
 {
+    vmcs_set(GUEST_IA32_DEBUGCTL, vmcs_get(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_BTF);
+    /* Injected into an STI or MOV SS shadow with TF set, it needs BS pending, or the entry fails. */
+    if ((vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW) && (vmcs_get(GUEST_RFLAGS) & RFLAGS_TF))
+        vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS,
+                 vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS) | DR6_BS);
+    vmcs_set(GUEST_DR7, vmcs_get(GUEST_DR7) & ~DR7_GD);
+    if (e->type == EVENT_PRIV_SW_EXC)
+        return; /* INT1 leaves DR6 alone */
     uint64_t hit = vmcs_get(EXIT_QUALIFICATION) & (DR6_WRITABLE & ~BIT(15));
     uint64_t dr6 = v->dr_live ? read_dr6() : v->dr6;
     dr6 = (dr6 & ~BITS(3, 0)) | hit | DR6_RTM;
     if (v->dr_live)
         write_dr6(dr6);
     v->dr6 = dr6;
-    vmcs_set(GUEST_DR7, vmcs_get(GUEST_DR7) & ~DR7_GD);
 }
 
 static void vmx_decode_exception(struct vcpu *v, struct vm_exit *x)
@@ -70,10 +87,14 @@ static void vmx_decode_exception(struct vcpu *v, struct vm_exit *x)
     }
     restore_nmi_blocking(info);
     vmx_save_interrupted_event(v);
-    if (x->exception.vector == VECTOR_MC)
+    if (x->exception.vector == VECTOR_MC) {
         x->kind = EXIT_MACHINE_CHECK;
-    else if (x->exception.vector == VECTOR_DB)
-        apply_debug_exception(v);
+        /* Or the next one shuts the machine down. */
+        if (!wrmsr_safe(MSR_IA32_MCG_STATUS, 0))
+            log_warn("vmx: a machine check, but IA32_MCG_STATUS cannot be cleared");
+    } else if (x->exception.vector == VECTOR_DB) {
+        apply_debug_exception(v, &x->exception);
+    }
 }
 
 static void vmx_decode_interrupt(struct vcpu *v, struct vm_exit *x)
@@ -163,9 +184,9 @@ const char *vmx_reason_name(unsigned reason)
     return reason < ARRAY_LEN(rows) ? rows[reason].name : "not in the manual";
 }
 
-/* Sets the preemption timer to what is left of the slice or until the next timer event. The timer stands still in root mode, so
- * a guest that exits much would get more than its slice: from look_at on, an exit comes here and
- * sets it again; the times between shrink with what is left. */
+/* Sets the preemption timer to what is left of the slice or until the next timer event. The timer
+ * stands still in root mode, so a guest that exits much would get more than its slice: from look_at
+ * on, an exit comes here and sets it again; the times between shrink with what is left. */
 static void arm_timer(struct vcpu *v, uint64_t now)
 {
     uint64_t until = min_u64(v->slice_end, v->event_at);
@@ -175,31 +196,31 @@ static void arm_timer(struct vcpu *v, uint64_t now)
     v->look_at = now + max_u64(left / 4, 1);
 }
 
-/* What has to happen before an entry when something was asked for. False: leave the guest. */
+static bool leave(struct vcpu *v, enum outcome outcome)
+{
+    vmx_of(v)->outcome = (uint8_t)outcome;
+    return false;
+}
+
+/* What has to happen before an entry when something was asked for. False: leave the guest. Events
+ * are injected only when the entry is certain: a second injection would overwrite the first. */
 static bool look(struct vcpu *v)
 {
-    struct vmx_vcpu *xv = vmx_of(v);
     uint64_t now = rdtsc();
     if (now >= v->event_at)
         interrupt_time(v, now);
     uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-    if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests)) {
-        xv->outcome = OUTCOME_BLOCK;
-        return false;
-    }
-    if ((requests & REQUEST_EVENT) && !vmx_inject_events(v)) {
-        xv->outcome = (uint8_t)vm_stop(v->vm, STOP_TRIPLE_FAULT,
-                                       "an exception while delivering a double fault");
-        return false;
-    }
-    if (requests & REQUEST_STOP) {
-        xv->outcome = OUTCOME_STOP;
-        return false;
-    }
+    if (requests & REQUEST_STOP)
+        return leave(v, OUTCOME_STOP);
+    if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
+        return leave(v, OUTCOME_BLOCK);
     if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
-        xv->outcome = OUTCOME_RETRY;
-        return false;
+        vcpu_request(v, requests & REQUEST_EVENT);
+        return leave(v, OUTCOME_RETRY);
     }
+    if ((requests & REQUEST_EVENT) && !vmx_inject_events(v))
+        return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
+                                "an exception while delivering a double fault"));
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v, now);
     else
@@ -266,5 +287,6 @@ enum outcome vmx_run(struct vcpu *v)
                        vmx_instruction_error(error));
     }
     xv->launched = true;
+    v->cr2 = read_cr2();
     return (enum outcome)xv->outcome;
 }

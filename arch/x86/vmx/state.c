@@ -141,8 +141,9 @@ unsigned vmx_code_bits(struct vcpu *v)
     return cs & AR_DB ? 32 : 16;
 }
 
-void vmx_set_segment(enum seg_name seg, const struct segment *s)
+void vmx_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s)
 {
+    (void)v;
     vmx_vmwrite(SEGMENT_FIELD(SELECTOR, seg), s->selector);
     vmx_vmwrite(SEGMENT_FIELD(BASE, seg), s->base);
     vmx_vmwrite(SEGMENT_FIELD(LIMIT, seg), s->limit);

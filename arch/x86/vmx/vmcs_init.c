@@ -99,7 +99,7 @@ void vmx_vmcs_init(struct vcpu *v)
 
 static const struct segment unusable = {.access = AR_UNUSABLE};
 
-static void start_segments(const struct vcpu_start *start)
+static void start_segments(struct vcpu *v, const struct vcpu_start *start)
 {
     bool real = start->mode == START_REAL, wide = start->mode == START_LONG;
     uint32_t limit = real ? 0xffff : 0xffffffff;
@@ -110,19 +110,19 @@ static void start_segments(const struct vcpu_start *start)
                            real ? (uint16_t)(start->cs_base >> 4) : 0x10};
     struct segment data = {0, limit, flags | AR_TYPE_DATA_RW | (real ? 0 : AR_DB), real ? 0 : 0x18};
     struct segment tss = {0, 0x67, AR_P | AR_TYPE_TSS_BUSY, 0};
-    vmx_set_segment(SEG_CS, &code);
+    vmx_set_segment(v, SEG_CS, &code);
     for (enum seg_name s = SEG_ES; s <= SEG_GS; s++)
         if (s != SEG_CS)
-            vmx_set_segment(s, &data);
-    vmx_set_segment(SEG_LDTR, &unusable);
-    vmx_set_segment(SEG_TR, &tss);
+            vmx_set_segment(v, s, &data);
+    vmx_set_segment(v, SEG_LDTR, &unusable);
+    vmx_set_segment(v, SEG_TR, &tss);
 }
 
 void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
 {
     struct vmx_vcpu *xv = vmx_of(v);
     bool wide = start->mode == START_LONG;
-    start_segments(start);
+    start_segments(v, start);
     vmcs_set(GUEST_GDTR_BASE, start->gdt_base);
     vmcs_set(GUEST_GDTR_LIMIT, start->mode == START_REAL ? 0xffff : start->gdt_limit);
     vmcs_set(GUEST_IDTR_BASE, 0);

@@ -180,6 +180,7 @@ static struct backend vmx_backend = {
     .get_reg = vmx_get_reg,
     .set_reg = vmx_set_reg,
     .get_segment = vmx_get_segment,
+    .set_segment = vmx_set_segment,
     .cpl = vmx_cpl,
     .code_bits = vmx_code_bits,
     .finish_step = vmx_finish_step,
@@ -214,7 +215,11 @@ const struct backend *vmx_init(const char *without)
         log_warn("without=%s: no control that Plinth can do without has this name", unknown);
     if (!vmx_negotiate(&vmx_raw, &vmx_caps))
         return NULL;
-    if (!unlock() || !switch_on())
+    if (!unlock()) {
+        log_error("vmx: IA32_FEATURE_CONTROL is open but cannot be written");
+        return NULL;
+    }
+    if (!switch_on())
         return NULL;
     uint32_t proc2 = vmx_caps.word[WORD_PROC2];
     vmx_backend.has_rdtscp = proc2 & VMX_CTL(ENABLE_RDTSCP);

@@ -55,7 +55,7 @@ void vmx_set_reg(struct vcpu *v, enum vreg reg, uint64_t value);
 void vmx_get_segment(struct vcpu *v, enum seg_name seg, struct segment *out);
 unsigned vmx_cpl(struct vcpu *v);
 unsigned vmx_code_bits(struct vcpu *v);
-void vmx_set_segment(enum seg_name seg, const struct segment *s);
+void vmx_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s);
 uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr);
 void vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
 bool vmx_load_pdptes(struct vcpu *v);
