@@ -4,6 +4,7 @@
  * vCPU looks like. Exit status: 0, or the number of things that were wrong.
  */
 #include "guests/lib/guest.h"
+#include "guests/lib/start_info.h"
 
 #include "arch/x86/msr.h"
 #include "core/lib/string.h"
@@ -55,6 +56,30 @@ static void print_vcpu(void)
                 (unsigned long long)rdmsr(MSR_IA32_EFER));
 }
 
+struct start_module {
+    uint64_t paddr, size, cmdline_paddr, reserved;
+};
+
+/* What the loader handed over, so that a test can compare it with what it put in. */
+static void print_start(const char *cmdline)
+{
+    const struct start_info *info = guest_start_info_get();
+    size_t len = strlen(cmdline), shown = len < 16 ? len : 16;
+
+    guest_print("hello: command line of %llu bytes, the last are '%s'\n", (unsigned long long)len,
+                cmdline + len - shown);
+    for (uint32_t i = 0; info && i < info->nr_modules; i++) {
+        const struct start_module *m = (const void *)(uintptr_t)info->modlist_paddr;
+        const uint8_t *data = (const void *)(uintptr_t)m[i].paddr;
+        uint64_t sum = 0;
+
+        for (uint64_t at = 0; at < m[i].size; at++)
+            sum += data[at];
+        guest_print("hello: module %u of %llu bytes, their sum is %llu\n", i,
+                    (unsigned long long)m[i].size, (unsigned long long)sum);
+    }
+}
+
 int guest_main(const char *cmdline)
 {
     unsigned wrong = 0;
@@ -68,6 +93,7 @@ int guest_main(const char *cmdline)
         else
             guest_print("hello: no Plinth underneath\n");
         print_vcpu();
+        print_start(cmdline);
         if (!guest_option(cmdline, "forever") || !guest_on_plinth())
             return (int)wrong;
         plinth_YIELD((uint64_t)plinth_TIME() + 1000000000);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The decoder over any bytes: what it returns is in range, depends on the instruction's own bytes
- * only, and every shorter prefix of a known instruction is INSN_TRUNCATED.
+ * only, every shorter prefix of a known instruction is INSN_TRUNCATED, and the decoder of plain
+ * moves agrees with that of all.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,29 +21,47 @@ static bool is_width(unsigned w)
     return w == 1 || w == 2 || w == 4 || w == 8;
 }
 
+static void check_register(const struct insn *in, unsigned regs)
+{
+    bool xmm = in->op == INSN_XMM_LOAD || in->op == INSN_XMM_STORE;
+    if (in->reg == INSN_NO_REG) {
+        check(in->reg_width == 0 && !in->high_byte && in->form != INSN_FORM_REG_MEM &&
+              in->form != INSN_FORM_MEM_REG);
+        return;
+    }
+    check(in->reg < regs && (xmm ? in->reg_width == 16 : is_width(in->reg_width)));
+    check(!in->high_byte || (in->reg < 4 && in->reg_width == 1));
+    if (in->op == INSN_MOVZX || in->op == INSN_MOVSX || xmm)
+        check(in->width <= in->reg_width);
+    else
+        check(in->width == in->reg_width);
+}
+
 static void check_fields(const struct insn *in, unsigned mode)
 {
     unsigned regs = mode == 64 ? 16 : 8;
-    check(in->length >= 2 && in->length <= INSN_MAX_LENGTH && in->mode == mode);
-    check(is_width(in->width) && (mode == 64 || in->width <= 4));
+    bool string = in->form == INSN_FORM_STRING;
+    bool wide = in->op == INSN_XMM_LOAD || in->op == INSN_XMM_STORE ||
+                in->op == INSN_CMPXCHG_PAIR;
+    check(in->length >= (string ? 1 : 2) && in->length <= INSN_MAX_LENGTH && in->mode == mode);
+    check(is_width(in->width) ? mode == 64 || in->width <= 4 || wide : wide && in->width == 16);
+    check(!in->aligned || in->width == 16);
     check(is_width(in->scale) && (in->address_size == 2 || in->address_size == 4 ||
                                   in->address_size == 8));
     check((in->address_size == 8) <= (mode == 64) && !(mode == 64 && in->address_size == 2));
-    check(in->seg <= INSN_GS);
+    check(in->seg <= INSN_GS && in->repeat <= INSN_REPNE && (string || !in->repeat));
     check(in->base == INSN_NO_REG || in->base < regs);
     check(in->index == INSN_NO_REG || (in->index < regs && (in->index != 4)));
     check(!in->rip_relative || (mode == 64 && in->base == INSN_NO_REG));
-    if (in->op == INSN_MOV_STORE_IMM) {
-        check(in->reg == INSN_NO_REG && in->reg_width == 0 && !in->high_byte);
-        check(in->imm >= INT32_MIN && in->imm <= INT32_MAX);
-    } else {
-        check(in->reg < regs && is_width(in->reg_width) && in->imm == 0);
-        check(!in->high_byte || (in->reg < 4 && in->reg_width == 1));
-    }
-    if (in->op == INSN_MOVZX || in->op == INSN_MOVSX)
-        check(in->width <= in->reg_width);
-    else
-        check(in->op == INSN_MOV_STORE_IMM || in->width == in->reg_width);
+    check(in->form <= INSN_FORM_STRING && in->sub < 16);
+    check(in->imm == 0 || in->form == INSN_FORM_MEM_IMM);
+    check(in->imm >= INT32_MIN && in->imm <= INT32_MAX);
+    check_register(in, regs);
+    if (in->lock)
+        check((in->form == INSN_FORM_MEM_REG || in->form == INSN_FORM_MEM_IMM ||
+               in->form == INSN_FORM_MEM) && in->op >= INSN_ALU && in->op <= INSN_NEG &&
+              in->op != INSN_TEST && !(in->op == INSN_ALU && in->sub == INSN_CMP) &&
+              !(in->op == INSN_BIT && in->sub == INSN_BT));
 }
 
 static void check_address(const struct insn *in, const uint8_t *seed)
@@ -76,20 +95,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *exact = malloc(size ? size : 1);
         check(exact != NULL);
         memcpy(exact, data, size);
-        insn_decode(exact, size, modes[m], &other);
+        insn_decode_any(exact, size, modes[m], &other);
         free(exact);
-        enum insn_op op = insn_decode(bytes, sizeof(bytes), modes[m], &in);
+        enum insn_op op = insn_decode_any(bytes, sizeof(bytes), modes[m], &in);
         check(op == in.op && op != INSN_TRUNCATED); /* there were as many as there can be */
+        enum insn_op plain = insn_decode(bytes, sizeof(bytes), modes[m], &other);
+        check(plain == (op <= INSN_MOVSX ? op : INSN_UNKNOWN) && other.op == plain);
         if (op == INSN_UNKNOWN)
             continue;
         check_fields(&in, modes[m]);
         check_address(&in, bytes);
         for (unsigned n = 0; n < in.length; n++)
-            check(insn_decode(bytes, n, modes[m], &other) == INSN_TRUNCATED);
+            check(insn_decode_any(bytes, n, modes[m], &other) == INSN_TRUNCATED);
         memset(bytes + in.length, 0xa5, sizeof(bytes) - in.length);
-        check(insn_decode(bytes, in.length, modes[m], &other) == op);
+        check(insn_decode_any(bytes, in.length, modes[m], &other) == op);
         check(memcmp(&in, &other, sizeof(in)) == 0);
-        insn_decode(bytes, sizeof(bytes), modes[m], &other);
+        insn_decode_any(bytes, sizeof(bytes), modes[m], &other);
         check(memcmp(&in, &other, sizeof(in)) == 0);
     }
     return 0;

@@ -10,6 +10,8 @@ import shutil
 from plinthlib.base import BAD_CONFIG, Failure, need_packages
 
 BOCHS_MODELS = {
+    "p3_katmai": "p3_katmai",           # no long mode: what boot says to it
+    "p4_willamette": "p4_willamette",
     "penryn": "core2_penryn_t9600",
     "lynnfield": "corei5_lynnfield_750",
     "arrandale": "corei5_arrandale_m520",
@@ -99,7 +101,7 @@ def bochs_model(name):
     name = name or BOCHS_DEFAULT
     model = BOCHS_MODELS.get(name, name)
     if model not in BOCHS_MODELS.values():
-        raise Failure(f"'{name}' is no CPU model of Bochs with VMX; there are: "
+        raise Failure(f"'{name}' is no CPU model of Bochs that is known here; there are: "
                       + ", ".join(BOCHS_MODELS), BAD_CONFIG)
     return model
 
