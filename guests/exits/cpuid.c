@@ -58,14 +58,36 @@ static void check_hidden(void)
     check_equal("cpuid-vmx-hidden", r.ecx & CPUID_1_ECX_VMX, 0);
     check_equal("cpuid-monitor-hidden", r.ecx & CPUID_1_ECX_MONITOR, 0);
     check_equal("cpuid-smx-hidden", r.ecx & BIT(6), 0);
-    check_equal("cpuid-tsc-deadline-needs-apic", r.ecx & CPUID_1_ECX_TSC_DEADLINE
-                & (r.edx & CPUID_1_EDX_APIC ? 0 : ~0u), 0);
     if (cpuid(0, 0).eax >= 7) {
         r = cpuid(7, 0);
         check_equal("cpuid-sgx-hidden", r.ebx & BIT(2), 0);
         check_equal("cpuid-intel-pt-hidden", r.ebx & BIT(25), 0);
     }
     check_equal("cpuid-svm-hidden", cpuid(0x80000001, 0).ecx & BIT(2), 0);
+}
+
+/* The emulated local APIC, whatever the machine's is. */
+static void check_apic(void)
+{
+    struct cpuid_regs r = cpuid(1, 0), top = cpuid(0xb, 1);
+    uint32_t cpus = r.ebx >> 16 & 0xff, id = r.ebx >> 24;
+    check_true("cpuid-apic", r.edx & CPUID_1_EDX_APIC);
+    check_true("cpuid-x2apic", r.ecx & CPUID_1_ECX_X2APIC);
+    check_true("cpuid-tsc-deadline", r.ecx & CPUID_1_ECX_TSC_DEADLINE);
+    check_true("cpuid-vcpus", cpus >= 1 && id < cpus);
+    check_equal("cpuid-htt-with-several", (r.edx >> 28 & 1), cpus > 1);
+    check_equal("cpuid-topology-vcpus", top.ebx, cpus);
+    check_equal("cpuid-topology-id", top.edx, id);
+    check_true("cpuid-topology-bits", UINT64_C(1) << top.eax >= cpus);
+    check_equal("cpuid-apic-timer-khz", cpuid(PLINTH_CPUID_FREQUENCY, 0).ebx,
+                cpuid(PLINTH_CPUID_FREQUENCY, 0).eax);
+}
+
+static void check_kvm_clock_leaves(void)
+{
+    struct cpuid_regs r = cpuid(0x40000100, 0);
+    check_true("cpuid-kvm-signature", r.eax == 0x40000101 && memcmp(&r.ebx, "KVMK", 4) == 0);
+    check_equal("cpuid-kvm-features", cpuid(0x40000101, 0).eax, BIT(1) | BIT(3) | BIT(24));
 }
 
 void exits_cpuid(void)
@@ -77,6 +99,8 @@ void exits_cpuid(void)
         return;
     check_hypervisor_leaves();
     check_hidden();
+    check_apic();
+    check_kvm_clock_leaves();
     check_out_of_range("cpuid-above-basic-max", cpuid(0, 0).eax + 1);
     check_out_of_range("cpuid-above-extended-max", 0x80000100);
     check_out_of_range("cpuid-nowhere", 0x12345678);

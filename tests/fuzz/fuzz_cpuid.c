@@ -2,8 +2,8 @@
 /*
  * core/cpuid.c on hosts made of random leaves: whatever a host claims, a guest never sees what is
  * not offered, never a feature without what it needs, and look-ups of any leaf stay inside the
- * table. Input: what the backend offers (11 bytes), what the vCPU holds (16), then leaves of 24
- * bytes: leaf, subleaf, EAX, EBX, ECX, EDX.
+ * table. Input: what the backend offers (10 bytes; the first says how many vCPUs, too), what the
+ * vCPU holds (17), then leaves of 24 bytes: leaf, subleaf, EAX, EBX, ECX, EDX.
  */
 #include <stdlib.h>
 
@@ -104,10 +104,7 @@ static void check_rows(const struct cpuid_features *f)
 static void check_numbers(const struct cpuid_features *f)
 {
     uint32_t last = reg_of(0, 0, REG_EAX);
-    CHECK(last >= 1 && last <= 0xd);
-    CHECK(reg_of(1, 0, REG_EBX) >> 24 == (dynamic.apic_id & 0xff));
-    for (uint32_t i = 0; last >= 4 && i < 10; i++)
-        CHECK(!(reg_of(4, i, REG_EAX) & BITS(31, 14)));
+    CHECK(last >= 0xb && last <= 0xd);
     if (last == 0xd) {
         uint64_t offered = reg_of(0xd, 0, REG_EAX) | (uint64_t)reg_of(0xd, 0, REG_EDX) << 32;
         CHECK(offered == 0 || offered == f->xcr0);
@@ -118,12 +115,34 @@ static void check_numbers(const struct cpuid_features *f)
     }
     CHECK(reg_of(0x40000000, 0, REG_EAX) == 0x40000010);
     CHECK(reg_of(0x40000010, 0, REG_EAX) == f->tsc_khz);
+    CHECK(reg_of(0x40000100, 0, REG_EBX) == 0x4b4d564b);
     /* What a guest may set in CR4 goes with a feature, and some never. */
     uint64_t cr4 = cpuid_cr4_bits(table);
     CHECK(!(cr4 & (CR4_VMXE | CR4_SMXE | CR4_PKE | CR4_CET | CR4_PKS | CR4_LA57 | BITS(63, 25))));
     CHECK(!(cr4 & CR4_OSXSAVE) == !shown(FEATURE_XSAVE));
     CHECK(!(cr4 & CR4_PCIDE) == !shown(FEATURE_PCID));
     CHECK(!(cr4 & CR4_SMAP) == !shown(FEATURE_SMAP));
+}
+
+/* However software counts CPUs, it finds as many as the VM has. */
+static void check_topology(void)
+{
+    uint32_t cpus = dynamic.cpus, bits = reg_of(0xb, 1, REG_EAX);
+    CHECK(reg_of(1, 0, REG_EBX) >> 24 == (dynamic.apic_id & 0xff));
+    CHECK((reg_of(1, 0, REG_EBX) >> 16 & 0xff) == cpus);
+    CHECK(shown(FEATURE_HTT) == (cpus > 1));
+    CHECK(BIT(bits) >= cpus && (bits == 0 || BIT(bits - 1) < cpus));
+    CHECK(reg_of(0xb, 1, REG_EBX) == cpus);
+    CHECK(reg_of(0xb, 0, REG_EAX) == 0 && reg_of(0xb, 0, REG_EBX) == 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(reg_of(0xb, i, REG_EDX) == dynamic.apic_id);
+        CHECK((reg_of(0xb, i, REG_ECX) & 0xff) == i);
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t eax = reg_of(4, i, REG_EAX);
+        CHECK(!(eax & BITS(25, 14)));
+        CHECK(eax >> 26 == (eax & BITS(4, 0) ? BIT(bits) - 1 : 0));
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -140,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.tsc_khz = (uint32_t)data[1] * 100000;
     memcpy(&f.xcr0, data + 2, sizeof(f.xcr0));
     dynamic.apic_id = data[10];
+    dynamic.cpus = 1 + (data[0] >> 3) * 2 + data[1] % 2; /* 1 to 64 */
     memcpy(&dynamic.cr4, data + 11, sizeof(dynamic.cr4));
     memcpy(&dynamic.xcr0, data + 19, sizeof(dynamic.xcr0));
     leaves = data + HEAD;
@@ -148,6 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cpuid_build(&t, host, &f);
     check_rows(&f);
     check_numbers(&f);
+    check_topology();
     /* The leaves of the input once more, as a guest would ask for them. */
     for (size_t i = 0; i < leaf_count; i++) {
         memcpy(probe, leaves + i * LEAF_BYTES, sizeof(probe));

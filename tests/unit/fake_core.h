@@ -26,6 +26,7 @@
 
 /* No two of these have a static name in common. */
 #include "core/vcpu.c"
+#include "core/interrupt.c"
 #include "core/machine.c"
 #include "core/exit.c"
 #include "core/io_exit.c"
@@ -35,23 +36,28 @@
 #include "core/msr_exit.c"
 
 #define FAKE_RAM    0x10000u
-#define FAKE_NOW    UINT64_C(1000000) /* TSC ticks, one a nanosecond */
+#define FAKE_NOW    UINT64_C(1000000) /* TSC ticks at the start, two a nanosecond */
 #define FAKE_UPTIME UINT64_C(5000)    /* ns */
+#define FAKE_WALL   1700000000        /* seconds since 1970 */
+#define FAKE_VCPUS  4u
 
 static struct fake {
     uint64_t reg[VREG_COUNT];
     struct segment segment[SEG_COUNT];
     unsigned cpl, code_bits;
     bool pdptes_good, console_full;
-    uint64_t debugctl, tsc_written;
+    uint64_t now, debugctl;
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
-    unsigned xcr0_sets, cpuids;
+    unsigned xcr0_sets, cpuids, tsc_offset_loads, adds, wakes, starts;
+    struct vcpu *added, *started; /* the last ones */
+    struct vcpu_start start;
     enum stop_reason stopped;
     char why[VM_END_TEXT], log[200], line[200];
 } fake;
 
 static struct vm vm;
-static struct vcpu vcpu;
+static struct vcpu vcpu, sibling[FAKE_VCPUS - 1]; /* vCPU 0, and those after it */
+static uint8_t apic_page[FAKE_VCPUS][VLAPIC_SIZE] __attribute__((aligned(4096)));
 static uint8_t ram[FAKE_RAM] __attribute__((aligned(4096)));
 
 /* --- backend ---------------------------------------------------------------------------------- */
@@ -128,11 +134,18 @@ static void fake_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
     if (msr == MSR_IA32_TSC)
-        fake.tsc_written = value;
+        fake.tsc_offset_loads++; /* the offset itself is the VM's */
     else if (msr == MSR_IA32_DEBUGCTL)
         fake.debugctl = value;
     else
         fail_msg("set_msr(%#x)", msr);
+}
+
+static void fake_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
+{
+    fake.starts++;
+    fake.started = v;
+    fake.start = *start;
 }
 
 static const char *fake_reason_name(unsigned reason)
@@ -153,6 +166,7 @@ static struct backend fake_backend = {
     .flush_tlb = fake_flush_tlb,
     .get_msr = fake_get_msr,
     .set_msr = fake_set_msr,
+    .vcpu_start = fake_vcpu_start,
     .reason_name = fake_reason_name,
 };
 
@@ -160,7 +174,7 @@ static struct backend fake_backend = {
 
 uint64_t host_now(void)
 {
-    return FAKE_NOW;
+    return fake.now;
 }
 
 uint64_t host_uptime_ns(void)
@@ -171,6 +185,21 @@ uint64_t host_uptime_ns(void)
 uint64_t host_ns_to_tsc(uint64_t ns)
 {
     return ns * 2;
+}
+
+uint64_t host_tsc_to_ns(uint64_t ticks)
+{
+    return ticks / 2;
+}
+
+uint64_t host_tsc_khz(void)
+{
+    return 2000000;
+}
+
+int64_t host_wall_clock(void)
+{
+    return FAKE_WALL;
 }
 
 uint64_t host_fpu_mask(void)
@@ -245,6 +274,33 @@ enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
     return OUTCOME_ADVANCE;
 }
 
+void sched_add(struct vcpu *v)
+{
+    fake.adds++;
+    fake.added = v;
+    v->state = VCPU_RUNNABLE;
+    v->wake_at = UINT64_MAX;
+}
+
+void sched_wake(struct vcpu *v)
+{
+    assert_int_equal(v->state, VCPU_BLOCKED);
+    fake.wakes++;
+    sched_add(v);
+}
+
+/* As vm.c says it. */
+bool vm_all_halted(const struct vm *of, const struct vcpu *but)
+{
+    for (unsigned i = 0; i < of->vcpu_count; i++) {
+        const struct vcpu *v = of->vcpu[i];
+        if (v != but && v->state != VCPU_OFF &&
+            (v->state != VCPU_BLOCKED || v->wake_on_interrupt || v->wake_at != UINT64_MAX))
+            return false;
+    }
+    return true;
+}
+
 bool console_has_room(void)
 {
     return !fake.console_full;
@@ -295,6 +351,19 @@ void panic(const char *format, ...)
 
 /* --- for tests -------------------------------------------------------------------------------- */
 
+/* One more vCPU, as after its creation, with its APIC as after power-on. */
+static inline struct vcpu *fake_add_vcpu(struct vcpu *v)
+{
+    unsigned i = vm.vcpu_count++;
+    vm.vcpu[i] = v;
+    v->vm = &vm;
+    v->index = i;
+    v->wake_at = v->event_at = UINT64_MAX;
+    vlapic_init(&v->apic, apic_page[i], i, i == 0);
+    v->apic.maxphyaddr = 40;
+    return v;
+}
+
 /* 64-bit code at 0x1000, paging off so that linear is physical; RAM, and a PC's devices. */
 static int fake_setup(void **state)
 {
@@ -302,7 +371,9 @@ static int fake_setup(void **state)
     memset(&fake, 0, sizeof(fake));
     memset(&vm, 0, sizeof(vm));
     memset(&vcpu, 0, sizeof(vcpu));
+    memset(sibling, 0, sizeof(sibling));
     memset(ram, 0, sizeof(ram));
+    fake.now = FAKE_NOW;
     fake_backend.has_rdtscp = true;
     fake_backend.has_xsaves = true;
     backend = &fake_backend;
@@ -317,12 +388,12 @@ static int fake_setup(void **state)
     vm.mem.window = ram;
     vm.mem.n = 1;
     vm.mem.range[0].size = FAKE_RAM;
-    vm.vcpu[0] = &vcpu;
-    vm.vcpu_count = 1;
-    vcpu.vm = &vm;
+    fake_add_vcpu(&vcpu);
+    vcpu.state = VCPU_RUNNABLE;
     vcpu.rip = fake.reg[VREG_RIP] = 0x1000;
     vcpu.rflags = RFLAGS_FIXED1;
     assert_int_equal(machine_init(&vm), PL_OK);
+    machine_start_clock(&vm);
     return 0;
 }
 

@@ -68,11 +68,11 @@ static void in_from_nobody(void **state)
 {
     (void)state;
     vcpu.gpr[GPR_RAX] = UINT64_C(0x1122334455667788);
-    io(0x600, 1, true);
+    io(0x700, 1, true);
     assert_int_equal(vcpu.gpr[GPR_RAX], UINT64_C(0x11223344556677ff));
-    io(0x600, 2, true);
+    io(0x700, 2, true);
     assert_int_equal(vcpu.gpr[GPR_RAX], UINT64_C(0x112233445566ffff));
-    io(0x600, 4, true);
+    io(0x700, 4, true);
     assert_int_equal(vcpu.gpr[GPR_RAX], 0xffffffff);
 }
 

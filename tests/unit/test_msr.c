@@ -60,11 +60,11 @@ static void test_not_offered(void **state)
 {
     (void)state;
     const uint32_t numbers[] = {
-        MSR_IA32_TSC_ADJUST, MSR_IA32_SPEC_CTRL, MSR_IA32_PRED_CMD, MSR_IA32_BIOS_UPDT_TRIG,
-        MSR_IA32_MTRRCAP, MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_MTRR_PHYSBASE0,
-        MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_VMX_BASIC, MSR_IA32_VMX_EPT_VPID_CAP,
-        MSR_IA32_VMX_TRUE_ENTRY_CTLS, MSR_IA32_TSC_DEADLINE, MSR_IA32_X2APIC_BASE, 0x345, 0xc1,
-        0x186, 0x38f, 0x1c9, 0x560, 0x6a0,
+        MSR_IA32_SPEC_CTRL, MSR_IA32_PRED_CMD, MSR_IA32_BIOS_UPDT_TRIG,
+        MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_VMX_BASIC, MSR_IA32_VMX_EPT_VPID_CAP,
+        MSR_IA32_VMX_TRUE_ENTRY_CTLS, 0x345, 0xc1, 0x186, 0x38f, 0x1c9, 0x560, 0x6a0,
+        0x210, 0x251, 0x25a, 0x267, 0x270, 0x6e1, 0x7ff, 0x900, 0x11, 0x12,
+        0x4b564cff, 0x4b564d02, 0x4b564d03,
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_null(msr_find(numbers[i]));
@@ -76,12 +76,21 @@ static void test_decided(void **state)
     const struct msr_row *r = msr_find(MSR_IA32_EFER);
     assert_int_equal(r->write, MSR_CALL);
     assert_ptr_equal(r, &msr_rows[MSR_ROW_IA32_EFER]);
-    /* Bochs cannot switch its local APIC on again: a write never reaches it. */
-    r = msr_find(MSR_IA32_APIC_BASE);
+    /* Interrupts, time and memory types are emulated: neither reading nor writing any of these
+     * ever reaches the machine's own. */
+    const uint32_t emulated[] = {MSR_IA32_APIC_BASE, MSR_IA32_TSC_ADJUST, MSR_IA32_TSC_DEADLINE,
+                                 MSR_IA32_X2APIC_BASE, 0x83f, 0x8ff, MSR_IA32_MTRR_PHYSBASE0,
+                                 MSR_IA32_MTRR_PHYSMASK7, MSR_IA32_MTRR_FIX64K_00000,
+                                 MSR_IA32_MTRR_FIX16K_80000 + 1, MSR_IA32_MTRR_FIX4K_C0000 + 7,
+                                 MSR_IA32_MTRR_DEF_TYPE, 0x4b564d00, 0x4b564d01};
+    for (size_t i = 0; i < ARRAY_LEN(emulated); i++) {
+        assert_int_equal(msr_find(emulated[i])->read, MSR_CALL);
+        assert_int_equal(msr_find(emulated[i])->write, MSR_CALL);
+    }
+    r = msr_find(MSR_IA32_MTRRCAP);
     assert_int_equal(r->read, MSR_CONST);
-    assert_int_equal(r->write, MSR_SAME);
-    assert_int_equal(r->value & APIC_BASE_ENABLE, 0);
-    assert_int_equal(r->value & APIC_BASE_BSP, APIC_BASE_BSP);
+    assert_int_equal(r->value, 0x508); /* 8 variable ranges, as there are numbers for */
+    assert_int_equal(r->write, MSR_FAULT);
     r = msr_find(MSR_IA32_FEATURE_CONTROL);
     assert_int_equal(r->value, FEATURE_CONTROL_LOCK);
     assert_int_equal(r->write, MSR_FAULT);
@@ -108,6 +117,18 @@ static void test_switched(void **state)
         assert_false(msr_find(in_vmcs[i])->switched);
 }
 
+/* Rows of several numbers, each of which one function has to tell apart. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    assert_ptr_equal(msr_find(0x800), msr_find(0x8ff));
+    assert_ptr_equal(msr_find(0x200), msr_find(0x20f));
+    assert_ptr_equal(msr_find(0x268), msr_find(0x26f));
+    assert_ptr_equal(msr_find(0x4b564d00), msr_find(0x4b564d01));
+    assert_ptr_equal(msr_find(0x250), &msr_rows[MSR_ROW_IA32_MTRR_FIX64K]);
+    assert_ptr_equal(msr_find(0x258), &msr_rows[MSR_ROW_IA32_MTRR_FIX16K]);
+}
+
 static void test_needs(void **state)
 {
     (void)state;
@@ -126,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_find),
         cmocka_unit_test(test_not_offered), cmocka_unit_test(test_decided),
         cmocka_unit_test(test_switched),    cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_ranges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
