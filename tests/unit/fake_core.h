@@ -385,6 +385,7 @@ static int fake_setup(void **state)
         fake.segment[i] = (struct segment){.limit = UINT32_MAX, .access = AR_P | AR_S |
                                            AR_TYPE_DATA_RW | AR_DB | AR_G};
     fake.segment[SEG_CS].access = AR_P | AR_S | AR_TYPE_CODE_RX | AR_L | AR_G;
+    fake.segment[SEG_TR].access = AR_P | AR_TYPE_TSS_BUSY;
     vm.mem.window = ram;
     vm.mem.n = 1;
     vm.mem.range[0].size = FAKE_RAM;

@@ -216,6 +216,46 @@ static void cr0_paging_on(void **state)
     fake_assert_fault(cr(CR_WRITE, 0, GPR_RAX), VECTOR_GP, 0);
 }
 
+/* IA-32e mode does not start with a 16-bit TSS in TR; other kinds of paging do not care. */
+static void cr0_paging_on_with_an_old_tss(void **state)
+{
+    (void)state;
+    fake.code_bits = 32;
+    fake.segment[SEG_CS].access &= ~(uint32_t)AR_L;
+    fake.segment[SEG_TR].access = AR_P | 3;
+    vcpu.gpr[GPR_RAX] = CR0_PE | CR0_ET | CR0_PG;
+    assert_int_equal(cr(CR_WRITE, 0, GPR_RAX), OUTCOME_ADVANCE);
+    fake.reg[VREG_CR0] = CR0_PE | CR0_ET;
+    fake.reg[VREG_CR4] = CR4_PAE;
+    fake.reg[VREG_EFER] = EFER_LME;
+    fake_assert_fault(cr(CR_WRITE, 0, GPR_RAX), VECTOR_GP, 0);
+    assert_int_equal(fake.reg[VREG_CR0], CR0_PE | CR0_ET);
+    fake.segment[SEG_TR].access = AR_P | AR_TYPE_TSS_BUSY;
+    assert_int_equal(cr(CR_WRITE, 0, GPR_RAX), OUTCOME_ADVANCE);
+}
+
+/* With PAE paging on, CD and NW load the PDPTEs again; in IA-32e mode there are none. */
+static void cr0_cacheability(void **state)
+{
+    (void)state;
+    fake.code_bits = 32;
+    fake.reg[VREG_CR0] = CR0_PE | CR0_ET | CR0_PG;
+    fake.reg[VREG_CR4] = CR4_PAE;
+    vcpu.gpr[GPR_RAX] = CR0_PE | CR0_ET | CR0_PG | CR0_CD;
+    fake.pdptes_good = false;
+    fake_assert_fault(cr(CR_WRITE, 0, GPR_RAX), VECTOR_GP, 0);
+    assert_int_equal(fake.reg[VREG_CR0], CR0_PE | CR0_ET | CR0_PG);
+    fake.pdptes_good = true;
+    assert_int_equal(cr(CR_WRITE, 0, GPR_RAX), OUTCOME_ADVANCE);
+    assert_int_equal(fake.pdpte_loads, 2);
+    assert_int_equal(cr(CR_WRITE, 0, GPR_RAX), OUTCOME_ADVANCE);
+    assert_int_equal(fake.pdpte_loads, 2); /* no change, nothing to do */
+    fake.reg[VREG_EFER] = EFER_LME | EFER_LMA;
+    vcpu.gpr[GPR_RAX] = CR0_PE | CR0_ET | CR0_PG;
+    assert_int_equal(cr(CR_WRITE, 0, GPR_RAX), OUTCOME_ADVANCE);
+    assert_int_equal(fake.pdpte_loads, 2);
+}
+
 static void clts_and_lmsw(void **state)
 {
     struct vm_exit x = {0};
@@ -326,6 +366,8 @@ int main(void)
         cmocka_unit_test_setup(cr_of_no_such_number, fake_setup),
         cmocka_unit_test_setup(cr0_write, fake_setup),
         cmocka_unit_test_setup(cr0_paging_on, fake_setup),
+        cmocka_unit_test_setup(cr0_paging_on_with_an_old_tss, fake_setup),
+        cmocka_unit_test_setup(cr0_cacheability, fake_setup),
         cmocka_unit_test_setup(clts_and_lmsw, fake_setup),
         cmocka_unit_test_setup(cr4_write, fake_setup),
         cmocka_unit_test_setup(xsetbv_rules, fake_setup),
