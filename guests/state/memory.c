@@ -6,10 +6,8 @@
 #include "guests/lib/start_info.h"
 #include "guests/state/state.h"
 
-#include "mm/types.h"
-
 #define PIECE   2048 /* words looked at in one round */
-#define FILLED  MIB(32) /* of RAM above the image; of what is beyond, only probes */
+#define FILLED  (UINT64_C(32) << 20) /* of RAM above the image; of what is beyond, only probes */
 #define HIGH_AT BIT(32)
 #define STRIDE  UINT64_C(0x1ff008) /* bytes from probe to probe: another page, another word */
 
