@@ -54,6 +54,9 @@ void host_fpu_save(void *area);
 void host_fpu_load(const void *area, uint64_t xcr0);
 /* The running vCPU's guest has written XCR0. */
 void host_fpu_set_xcr0(uint64_t xcr0);
+/* XMM register n, 0 to 15, of the running vCPU's guest. Setting leaves what is above bit 127. */
+void host_fpu_get_xmm(unsigned n, uint8_t value[16]);
+void host_fpu_set_xmm(unsigned n, const uint8_t value[16]);
 
 /* --- consoles: boot/platform.c --- */
 /* Text to every console there is; waits for room if it must. */

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Exits for guest-physical addresses without RAM: the instruction is read through the guest's page
- * tables, decoded by insn.c, and its access made on the memory bus. Where no device is, reads give
- * all ones and writes go nowhere, as on a PC. An instruction that insn.c does not know stops the
- * VM with its bytes: never a wrong result.
+ * tables, decoded by insn.c and executed by emulate.c, whose memory is linear.c's. An instruction
+ * that these do not know stops the VM with its bytes: never a wrong result. SDM: "EPT Violations",
+ * "RFLAGS" in "Saving RIP, RSP, RFLAGS, and SSP".
  */
+#include "arch/x86/cr.h"
+#include "arch/x86/regs.h"
+#include "arch/x86/seg.h"
 #include "core/backend.h"
+#include "core/emulate.h"
 #include "core/host.h"
-#include "core/insn.h"
-#include "core/interrupt.h"
+#include "core/lib/string.h"
+#include "core/linear.h"
 #include "core/machine.h"
 #include "core/vm.h"
+
+/* Iterations of a repeated string instruction per exit: bounds the time away from the scheduler. */
+#define MMIO_CHUNK 64
+
+_Static_assert((int)INSN_ES == SEG_ES && (int)INSN_SS == SEG_SS && (int)INSN_GS == SEG_GS,
+               "instructions number segments as encodings do");
 
 /* Reads up to 15 bytes at RIP; fewer where the next page cannot be read. 0: not even one. */
 static size_t fetch(struct vcpu *v, uint64_t rip, unsigned mode, uint8_t bytes[INSN_MAX_LENGTH])
@@ -33,61 +43,81 @@ static size_t fetch(struct vcpu *v, uint64_t rip, unsigned mode, uint8_t bytes[I
                                                                                               : 0;
 }
 
-static uint64_t low_mask(unsigned bytes)
+/* --- what the executor asks for ------------------------------------------------------------- */
+
+static bool mmio_linear(void *machine, unsigned seg, uint64_t offset, unsigned size, bool write,
+                        uint64_t *linear)
 {
-    return bytes >= 8 ? UINT64_MAX : BITS(8 * (int)bytes - 1, 0);
+    return linear_address(machine, (enum seg_name)seg, offset, size, write, linear);
 }
 
-static uint64_t read_register(struct vcpu *v, const struct insn *in)
+static bool mmio_probe(void *machine, uint64_t linear, unsigned size)
 {
-    uint64_t value = vcpu_gpr(v, in->reg);
-    return (in->high_byte ? value >> 8 : value) & low_mask(in->width);
+    return linear_probe(machine, linear, size);
 }
 
-static void write_register(struct vcpu *v, const struct insn *in, uint64_t value)
+static bool mmio_read(void *machine, uint64_t linear, void *buf, unsigned size)
 {
-    uint64_t old = vcpu_gpr(v, in->reg);
-    unsigned shift = in->high_byte ? 8 : 0;
-    /* A 32-bit result clears the upper half; narrower ones leave the rest alone. */
-    uint64_t mask = in->reg_width == 4 ? UINT64_MAX : low_mask(in->reg_width) << shift;
-    value &= low_mask(in->reg_width);
-    vcpu_set_gpr(v, in->reg, (old & ~mask) | (value << shift & mask));
+    return linear_read(machine, linear, buf, size);
 }
 
-static uint64_t sign_extend(uint64_t value, unsigned bytes)
+static bool mmio_write(void *machine, uint64_t linear, const void *buf, unsigned size)
 {
-    unsigned shift = 64 - 8 * bytes;
-    return (uint64_t)((int64_t)(value << shift) >> shift);
+    return linear_write(machine, linear, buf, size);
 }
 
-/* The local APIC is the vCPU's own; everything else is on the VM's bus. */
-static void access_memory(struct vcpu *v, gpa_t gpa, struct io_access *a)
+/* The guest's XMM registers are in the CPU as long as its vCPU is. */
+static bool mmio_read_xmm(void *machine, unsigned n, uint8_t value[16])
 {
-    uint64_t base;
-    if (!vlapic_mmio_base(&v->apic, &base) || gpa.v - base >= VLAPIC_SIZE) {
-        machine_memory(v->vm, gpa, a);
-        return;
-    }
-    v->apic.now = vm_guest_tsc(v->vm, host_now());
-    a->offset = gpa.v - base;
-    if (!a->write)
-        a->value = low_mask(a->size);
-    vlapic_ops.access(&v->apic, a);
-    a->value &= low_mask(a->size);
-    interrupt_apic_effects(v);
+    struct linear *l = machine;
+    if ((l->paging.cr0 & CR0_EM) || !(l->paging.cr4 & CR4_OSFXSR))
+        return linear_raise(l, UD());
+    if (l->paging.cr0 & CR0_TS)
+        return linear_raise(l, EXCEPTION(VECTOR_NM));
+    host_fpu_get_xmm(n, value);
+    return true;
 }
 
-static void perform(struct vcpu *v, const struct insn *in, gpa_t gpa)
+static void mmio_write_xmm(void *machine, unsigned n, const uint8_t value[16])
 {
-    struct io_access a = {.size = in->width};
-    a.write = in->op == INSN_MOV_STORE || in->op == INSN_MOV_STORE_IMM;
-    if (a.write)
-        a.value = (in->op == INSN_MOV_STORE ? read_register(v, in) : (uint64_t)in->imm) &
-                  low_mask(in->width);
-    access_memory(v, gpa, &a);
-    if (!a.write)
-        write_register(v, in, in->op == INSN_MOVSX ? sign_extend(a.value, in->width) : a.value);
+    (void)machine;
+    host_fpu_set_xmm(n, value);
 }
+
+static void mmio_raise(void *machine, uint8_t vector, uint32_t error_code)
+{
+    linear_raise(machine, EXCEPTION_ERR(vector, error_code));
+}
+
+static const struct emulate_ops mmio_ops = {
+    .linear = mmio_linear,
+    .probe = mmio_probe,
+    .read = mmio_read,
+    .write = mmio_write,
+    .read_xmm = mmio_read_xmm,
+    .write_xmm = mmio_write_xmm,
+    .raise = mmio_raise,
+};
+
+static uint8_t stack_size(struct vcpu *v, unsigned bits)
+{
+    struct segment ss;
+    if (bits == 64)
+        return 8;
+    backend->get_segment(v, SEG_SS, &ss);
+    return ss.access & AR_DB ? 4 : 2;
+}
+
+static void take_registers(struct vcpu *v, const uint64_t gpr[GPR_COUNT])
+{
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        if (i != GPR_RSP)
+            v->gpr[i] = gpr[i];
+    if (gpr[GPR_RSP] != backend->get_reg(v, VREG_RSP))
+        backend->set_reg(v, VREG_RSP, gpr[GPR_RSP]);
+}
+
+/* --- exits ---------------------------------------------------------------------------------- */
 
 static COLD enum outcome unknown_instruction(struct vcpu *v, struct vm_exit *x, uint64_t rip,
                                              const uint8_t *bytes, size_t n)
@@ -112,6 +142,49 @@ static COLD enum outcome cannot_emulate(struct vcpu *v, struct vm_exit *x, uint6
                    x->memory.gpa.v, what, rip);
 }
 
+/* The CPU has set RF for an instruction that is to run again: it stays set between iterations, so
+ * that a breakpoint is met once, and is cleared by the instruction's end. */
+static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn *in, uint64_t rip)
+{
+    struct linear l;
+    linear_init(&l, v);
+    struct emulate_ctx c = {
+        .insn = in,
+        .ops = &mmio_ops,
+        .machine = &l,
+        .rip = rip,
+        .rflags = backend->get_reg(v, VREG_RFLAGS),
+        .stack_size = stack_size(v, l.bits),
+    };
+    c.limit = c.rflags & RFLAGS_TF ? 1 : MMIO_CHUNK; /* a single step is one iteration */
+    memcpy(c.gpr, v->gpr, sizeof(c.gpr));
+    c.gpr[GPR_RSP] = backend->get_reg(v, VREG_RSP);
+    x->slow_step = true;
+    enum emulate_result r = emulate(&c);
+    take_registers(v, c.gpr);
+    enum outcome after = machine_after_io(v->vm);
+    if (after == OUTCOME_STOP)
+        return after;
+    switch (r) {
+    case EMULATE_DONE:
+        backend->set_reg(v, VREG_RFLAGS, c.rflags & ~RFLAGS_RF);
+        v->rip = rip;
+        x->length = in->length;
+        return OUTCOME_ADVANCE;
+    case EMULATE_MORE:
+        backend->set_reg(v, VREG_RFLAGS, c.rflags);
+        if (c.rflags & RFLAGS_TF)
+            backend->finish_step(v);
+        x->slow_step = false; /* one iteration is done, and its trap is due */
+        return OUTCOME_RETRY;
+    case EMULATE_FAULT:
+        return l.outcome;
+    default: /* insn.c gives nothing that emulate.c does not know */
+        return vm_stop(v->vm, STOP_UNSUPPORTED, "an instruction without execution: kind %u, "
+                       "rip %#lx", in->op, rip);
+    }
+}
+
 enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
@@ -121,13 +194,8 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
         return cannot_emulate(v, x, rip);
     unsigned mode = backend->code_bits(v);
     size_t n = fetch(v, rip, mode, bytes);
-    enum insn_op op = n ? insn_decode(bytes, n, mode, &in) : INSN_UNKNOWN;
+    enum insn_op op = n ? insn_decode_any(bytes, n, mode, &in) : INSN_UNKNOWN;
     if (op == INSN_UNKNOWN || op == INSN_TRUNCATED)
         return unknown_instruction(v, x, rip, bytes, n);
-    perform(v, &in, x->memory.gpa);
-    v->rip = rip;
-    v->rflags = backend->get_reg(v, VREG_RFLAGS);
-    x->length = in.length;
-    x->slow_step = true;
-    return machine_after_io(v->vm);
+    return execute(v, x, &in, rip);
 }
