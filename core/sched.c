@@ -133,8 +133,6 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     /* Not at once, or a few that wake often would leave the runner nothing but switches. */
     v->slice_end = min_u64(begin + slice, max_u64(next_wake, begin + slice / 10));
     v->look_at = v->slice_end;
-    if (!backend->has_slice_timer)
-        host_set_slice_timer(min_u64(v->slice_end, v->event_at));
     running = v;
     enum outcome outcome = backend->run(v);
     running = NULL;

@@ -17,6 +17,9 @@
 _Static_assert(offsetof(struct vcpu, gpr) == 0, "the exit assembly pushes from gpr's end");
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one page");
 
+/* A periodic timer shorter than this would be all that its guest does. */
+#define APIC_PERIOD_MIN_NS 10000
+
 const struct backend *backend;
 
 uint64_t vcpu_gpr(struct vcpu *v, unsigned n)
@@ -125,6 +128,7 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index)
         goto out_fpu;
     vlapic_init(&v->apic, v->apic_page, index, index == 0);
     v->apic.maxphyaddr = (uint8_t)guest_maxphyaddr();
+    v->apic.timer.min_period = host_ns_to_tsc(APIC_PERIOD_MIN_NS);
     if (backend->vcpu_create(v) != PL_OK)
         goto out_apic;
     return v;

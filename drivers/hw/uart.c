@@ -23,6 +23,7 @@
 #define FCR_CLEAR   0x06
 #define FCR_TRIGGER 0x40 /* an interrupt from 4 bytes on, or when the line falls silent */
 #define IIR_FIFO    0xc0
+#define IIR_NONE    0x01 /* no cause of an interrupt */
 #define LCR_8N1     0x03
 #define LCR_DLAB    0x80
 #define MCR_ON      0x0b /* DTR, RTS, and OUT2, which lets interrupts through */
@@ -32,6 +33,7 @@
 
 #define BASE_BAUD   115200
 #define FIFO_DEPTH  16
+#define POLL_ROUNDS 32
 /* How often to ask a line that never gets ready (no UART behind the port any more). */
 #define PATIENCE    10000000
 
@@ -88,12 +90,16 @@ void uart_poll(void)
 {
     if (!present)
         return;
-    push_out();
-    /* A ring that is full loses the newest, as any terminal line would. */
-    for (unsigned i = 0; i < 256 && (in8(base + REG_LSR) & LSR_DATA); i++)
-        ring_put(&rx, (char)in8(base + REG_DATA));
-    /* Reading IIR takes back a pending THRE interrupt of a line that has gone idle. */
-    (void)in8(base + REG_IIR);
+    /* Until the UART has no cause left: its line is edge-triggered at the IOAPIC, so a cause that
+     * stays would be the last interrupt ever. */
+    for (unsigned round = 0; round < POLL_ROUNDS; round++) {
+        push_out();
+        /* A ring that is full loses the newest, as any terminal line would. */
+        for (unsigned i = 0; i < FIFO_DEPTH && (in8(base + REG_LSR) & LSR_DATA); i++)
+            ring_put(&rx, (char)in8(base + REG_DATA));
+        if (in8(base + REG_IIR) & IIR_NONE)
+            break;
+    }
 }
 
 void uart_write(const char *text, size_t len)

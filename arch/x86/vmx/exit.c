@@ -11,6 +11,7 @@
 #include "arch/x86/regs.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
+#include "core/host.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/vm.h"
@@ -224,7 +225,7 @@ static bool look(struct vcpu *v)
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v, now);
     else
-        v->look_at = min_u64(v->slice_end, v->event_at);
+        host_set_slice_timer(v->look_at = min_u64(v->slice_end, v->event_at));
     return true;
 }
 
