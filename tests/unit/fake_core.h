@@ -30,6 +30,7 @@
 #include "core/machine.c"
 #include "core/exit.c"
 #include "core/io_exit.c"
+#include "core/linear.c"
 #include "core/mmio.c"
 #include "core/hypercall.c"
 #include "core/cr_exit.c"
@@ -47,6 +48,7 @@ static struct fake {
     unsigned cpl, code_bits;
     bool pdptes_good, console_full;
     uint64_t now, debugctl;
+    uint8_t xmm[16][16];
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
     unsigned xcr0_sets, cpuids, tsc_offset_loads, adds, wakes, starts;
     struct vcpu *added, *started; /* the last ones */
@@ -221,6 +223,16 @@ void host_fpu_set_xcr0(uint64_t xcr0)
 {
     (void)xcr0;
     fake.xcr0_sets++;
+}
+
+void host_fpu_get_xmm(unsigned n, uint8_t value[16])
+{
+    memcpy(value, fake.xmm[n], sizeof(fake.xmm[n]));
+}
+
+void host_fpu_set_xmm(unsigned n, const uint8_t value[16])
+{
+    memcpy(fake.xmm[n], value, sizeof(fake.xmm[n]));
 }
 
 void *pool_alloc(hpa_t *at)

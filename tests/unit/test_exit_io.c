@@ -232,23 +232,35 @@ static void rep_faults(void **state)
     assert_int_equal(vcpu.gpr[GPR_RCX], 8);
 }
 
+/* Where RAM ends, a string goes on to whatever device is there, or to nobody. */
 static void string_to_no_ram(void **state)
 {
     (void)state;
     vcpu.gpr[GPR_RDI] = FAKE_RAM - 1;
     vcpu.gpr[GPR_RCX] = 2;
-    assert_int_equal(string(PORT_AT, 1, true, false), OUTCOME_STOP);
-    assert_int_equal(fake.stopped, STOP_UNSUPPORTED);
-    assert_non_null(strstr(fake.why, "0x10000"));
-    assert_int_equal(device.count, 1); /* the port was not read in vain */
+    assert_int_equal(string(PORT_AT, 1, true, false), OUTCOME_ADVANCE);
+    assert_int_equal(ram[FAKE_RAM - 1], 0x80);
+    assert_int_equal(device.count, 2);
+    assert_int_equal(fake.stopped, STOP_NONE);
+    /* To the device on the memory bus, which is the one at the port as well. */
+    vcpu.gpr[GPR_RDI] = DEVICE_AT + 6;
+    vcpu.gpr[GPR_RCX] = 1;
+    assert_int_equal(string(PORT_AT + 4, 4, true, false), OUTCOME_ADVANCE);
+    assert_int_equal(device.count, 4);
+    assert_true(device.last.write);
+    assert_int_equal(device.last.offset, 6);
+    assert_int_equal(device.last.size, 4);
+    assert_int_equal(device.last.value, 0x87868584);
 }
 
 /* --- device memory ---------------------------------------------------------------------------- */
 
+/* The instruction's operand is [RDI]. */
 static enum outcome memory(uint64_t gpa, bool write, const char *code, size_t n)
 {
     struct vm_exit x = {0};
     memcpy(ram + 0x1000, code, n);
+    vcpu.gpr[GPR_RDI] = gpa;
     vcpu.rip = 0; /* not an instruction exit: the handler asks the backend */
     fake.reg[VREG_RIP] = 0x1000;
     x.memory.gpa = GPA(gpa);
@@ -317,13 +329,56 @@ static void mmio_nobody(void **state)
     assert_int_equal(fake.stopped, STOP_NONE);
 }
 
+/* The region of the vCPU's own local APIC, wherever it has put it, comes before the bus. */
+static void mmio_of_the_local_apic(void **state)
+{
+    (void)state;
+    vcpu.gpr[GPR_RBX] = 0x50;
+    assert_int_equal(MEMORY(0xfee00080, true, "\x89\x1f"), OUTCOME_ADVANCE);
+    assert_int_equal(vlapic_tpr(&vcpu.apic), 0x50);
+    vcpu.gpr[GPR_RBX] = 0;
+    MEMORY(0xfee00080, false, "\x8b\x1f");
+    assert_int_equal(vcpu.gpr[GPR_RBX], 0x50);
+    uint64_t moved = DEVICE_AT | APIC_BASE_ENABLE | APIC_BASE_BSP;
+    assert_true(vlapic_msr_write(&vcpu.apic, MSR_IA32_APIC_BASE, moved, fake.now));
+    MEMORY(DEVICE_AT + 0x80, false, "\x8b\x1f");
+    assert_int_equal(vcpu.gpr[GPR_RBX], 0x50);
+    assert_int_equal(device.count, 0); /* it is covered */
+    MEMORY(0xfee00080, false, "\x8b\x1f");
+    assert_int_equal(vcpu.gpr[GPR_RBX], 0xffffffff);
+    /* Another vCPU's is its own. */
+    assert_int_equal(vlapic_tpr(&fake_add_vcpu(&sibling[0])->apic), 0);
+}
+
+static void mmio_xmm(void **state)
+{
+    (void)state;
+    /* MOVUPS xmm1, [rdi]: #UD without OSFXSR, #NM with TS; nothing is read then. */
+    assert_int_equal(MEMORY(DEVICE_AT, false, "\x0f\x10\x0f"), OUTCOME_FAULT);
+    assert_int_equal(vcpu.exception.vector, VECTOR_UD);
+    vcpu.exception_valid = false;
+    fake.reg[VREG_CR4] |= CR4_OSFXSR;
+    fake.reg[VREG_CR0] |= CR0_TS;
+    assert_int_equal(MEMORY(DEVICE_AT, false, "\x0f\x10\x0f"), OUTCOME_FAULT);
+    assert_int_equal(vcpu.exception.vector, VECTOR_NM);
+    assert_int_equal(device.count, 0);
+    vcpu.exception_valid = false;
+    fake.reg[VREG_CR0] &= ~CR0_TS;
+    assert_int_equal(MEMORY(DEVICE_AT, false, "\x0f\x10\x0f"), OUTCOME_ADVANCE);
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_equal(fake.xmm[1][i], 0x80 + i);
+    assert_int_equal(MEMORY(DEVICE_AT + 0x20, true, "\x0f\x11\x0f"), OUTCOME_ADVANCE);
+    assert_int_equal(device.last.offset, 0x28);
+    assert_int_equal(device.last.value, UINT64_C(0x8f8e8d8c8b8a8988));
+}
+
 static void mmio_refused(void **state)
 {
     struct vm_exit x = {0};
     (void)state;
-    assert_int_equal(MEMORY(DEVICE_AT, true, "\xf0\x0f\xc7\x0f"), OUTCOME_STOP); /* cmpxchg8b */
+    assert_int_equal(MEMORY(DEVICE_AT, true, "\x48\x0f\xae\x07"), OUTCOME_STOP); /* fxsave64 */
     assert_int_equal(fake.stopped, STOP_UNSUPPORTED);
-    assert_non_null(strstr(fake.why, " f0 0f c7 0f"));
+    assert_non_null(strstr(fake.why, " 48 0f ae 07"));
     assert_int_equal(device.count, 0);
     /* The instruction itself is not in RAM. */
     fake.reg[VREG_RIP] = 0x20000;
@@ -351,6 +406,7 @@ static void mmio_at_the_end_of_ram(void **state)
     memcpy(ram + FAKE_RAM - 2, "\x8b\x1f", 2);
     fake.reg[VREG_RIP] = FAKE_RAM - 2;
     x.memory.gpa = GPA(DEVICE_AT);
+    vcpu.gpr[GPR_RDI] = DEVICE_AT;
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_ADVANCE);
     assert_int_equal(vcpu.rip, FAKE_RAM);
     assert_int_equal(vcpu.gpr[GPR_RBX], 0x83828180);
@@ -359,7 +415,7 @@ static void mmio_at_the_end_of_ram(void **state)
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_STOP);
 }
 
-/* 16-bit code: RIP is an offset in CS. */
+/* 16-bit code: RIP is an offset in CS, and BX one in DS. */
 static void mmio_in_real_mode(void **state)
 {
     struct vm_exit x = {0};
@@ -367,6 +423,7 @@ static void mmio_in_real_mode(void **state)
     fake.code_bits = 16;
     fake.reg[VREG_CR0] = CR0_ET;
     fake.segment[SEG_CS].base = 0x3000;
+    fake.segment[SEG_DS].base = DEVICE_AT;
     memcpy(ram + 0x3010, "\x8b\x1f", 2); /* mov bx, [bx] */
     fake.reg[VREG_RIP] = 0x10;
     x.memory.gpa = GPA(DEVICE_AT);
@@ -498,6 +555,8 @@ int main(void)
         cmocka_unit_test_setup(mmio_loads, setup),
         cmocka_unit_test_setup(mmio_stores, setup),
         cmocka_unit_test_setup(mmio_nobody, setup),
+        cmocka_unit_test_setup(mmio_of_the_local_apic, setup),
+        cmocka_unit_test_setup(mmio_xmm, setup),
         cmocka_unit_test_setup(mmio_refused, setup),
         cmocka_unit_test_setup(mmio_at_the_end_of_ram, setup),
         cmocka_unit_test_setup(mmio_in_real_mode, setup),
