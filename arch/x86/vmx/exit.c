@@ -56,7 +56,8 @@ static void restore_nmi_blocking(uint64_t info)
 static void apply_debug_exception(struct vcpu *v, const struct event *e)
 {
     vmcs_set(GUEST_IA32_DEBUGCTL, vmcs_get(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_BTF);
-    /* Injected into an STI or MOV SS shadow with TF set, it needs BS pending, or the entry fails. */
+    /* Injected into an STI or MOV SS shadow with TF set, it needs BS pending, or the entry would
+     * fail. */
     if ((vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW) && (vmcs_get(GUEST_RFLAGS) & RFLAGS_TF))
         vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS,
                  vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS) | DR6_BS);
