@@ -154,6 +154,12 @@ static inline void sti_hlt_cli(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* Lets a pending interrupt in: STI's shadow covers the first NOP. */
+static inline void sti_nop_cli(void)
+{
+    __asm__ volatile("sti; nop; nop; cli" : : : "memory");
+}
+
 static inline void hlt(void)
 {
     __asm__ volatile("hlt" : : : "memory");

@@ -273,6 +273,10 @@ __attribute__((hot)) bool vmx_handle_exit(struct vcpu *v)
         vmx_of(v)->outcome = (uint8_t)outcome;
         return false;
     }
+    /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
+     * one that drives its UART so would make ours overrun. */
+    if (x.kind == EXIT_IO)
+        sti_nop_cli();
     if (unlikely(v->requests | (rdtsc() >= v->look_at)))
         return look(v);
     return true;
