@@ -387,13 +387,6 @@ enum insn_op insn_decode_any(const uint8_t *bytes, size_t n, unsigned mode, stru
     return (enum insn_op)out->op;
 }
 
-enum insn_op insn_decode(const uint8_t *bytes, size_t n, unsigned mode, struct insn *out)
-{
-    if (insn_decode_any(bytes, n, mode, out) > INSN_MOVSX)
-        out->op = INSN_UNKNOWN;
-    return (enum insn_op)out->op;
-}
-
 /* --- where the operand is ------------------------------------------------------------------- */
 
 static uint64_t cut(uint64_t v, unsigned bytes)

@@ -20,7 +20,6 @@ enum insn_op {
     INSN_MOV_STORE_IMM, /* memory = imm */
     INSN_MOVZX,     /* register = memory, zero-extended from width to reg_width */
     INSN_MOVSX,     /* the same, sign-extended; MOVSXD too */
-    /* From here on by insn_decode_any() only. */
     INSN_MOVBE_LOAD, INSN_MOVBE_STORE,
     INSN_ALU,       /* sub: enum insn_alu; every form */
     INSN_TEST,
@@ -87,9 +86,6 @@ struct insn {
  * Returns what it also stores in out->op; the rest of *out means something unless that is
  * INSN_UNKNOWN or INSN_TRUNCATED. For emulate(). */
 enum insn_op insn_decode_any(const uint8_t *bytes, size_t n, unsigned mode, struct insn *out);
-
-/* The same for those who know plain moves only: all others are INSN_UNKNOWN. */
-enum insn_op insn_decode(const uint8_t *bytes, size_t n, unsigned mode, struct insn *out);
 
 /* The offset of the memory operand in its segment, cut to the address size. gpr is in the order of
  * encodings, rip is of the instruction itself. */
