@@ -10,6 +10,7 @@
 #include "core/cpuid.h"
 #include "core/exit.h"
 #include "core/host.h"
+#include "core/log.h"
 #include "core/vm.h"
 
 static struct cpuid_table table;
@@ -19,10 +20,13 @@ static bool has_1g;
 
 void guest_cpu_init(void)
 {
+    bool compacts = host_fpu_compacts();
+    if (backend->has_xsaves && !compacts)
+        log_warn("cpu: XSAVEC loses register state here: XSAVEC and XSAVES are not offered");
     struct cpuid_features f = {
         .rdtscp = backend->has_rdtscp,
         .invpcid = backend->has_invpcid,
-        .xsaves = backend->has_xsaves,
+        .xsaves = backend->has_xsaves && compacts,
         .xcr0 = host_fpu_mask(),
         .tsc_khz = (uint32_t)host_tsc_khz(),
     };

@@ -47,6 +47,8 @@ void host_set_current_vcpu(void *vcpu);
 size_t host_fpu_size(void);
 /* The XCR0 bits which a guest may set; 0 without XSAVE. */
 uint64_t host_fpu_mask(void);
+/* True if the compacted format of XSAVEC and XSAVES keeps state: tried out, at boot only. */
+bool host_fpu_compacts(void);
 /* An area as after reset. */
 void host_fpu_reset(void *area);
 void host_fpu_save(void *area);

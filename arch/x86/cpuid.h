@@ -38,6 +38,7 @@ struct cpuid_regs {
 #define CPUID_7_ECX_LA57          BIT(16)
 /* Leaf 0Dh, subleaf 1, EAX. */
 #define CPUID_D1_EAX_XSAVEOPT     BIT(0)
+#define CPUID_D1_EAX_XSAVEC       BIT(1)
 #define CPUID_D1_EAX_XSAVES       BIT(3)
 /* Leaf 80000001h, EDX. */
 #define CPUID_80000001_EDX_NX     BIT(20)

@@ -14,11 +14,15 @@
 #include "core/host.h"
 #include "core/lib/string.h"
 #include "core/panic.h"
+#include "mm/pool.h"
 
 #define LEGACY_SIZE  512
 #define LEGACY_FCW   0
 #define LEGACY_MXCSR 24
+#define LEGACY_XMM   160
+#define LEGACY_XMM_END 416
 #define HEADER_XSTATE_BV 512
+#define EXTENDED     576 /* the first component behind the header */
 /* What Plinth knows how to offer. Other components (AMX, PKRU, ...) stay switched off. */
 #define KNOWN        (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
@@ -39,6 +43,66 @@ void fpu_init(void)
     xsetbv(0, mask);
     loaded_xcr0 = mask;
     area_size = cpuid(0xd, 0).ebx;
+}
+
+/* A standard-format area whose components in_use hold a pattern. */
+static void fill(unsigned char *area, uint64_t in_use)
+{
+    host_fpu_reset(area);
+    for (size_t i = LEGACY_XMM; i < LEGACY_XMM_END; i++)
+        area[i] = (unsigned char)(i * 7 + 1);
+    for (size_t i = EXTENDED; i < area_size; i++)
+        area[i] = (unsigned char)(i * 5 + 3);
+    area[HEADER_XSTATE_BV] = (unsigned char)in_use;
+}
+
+static bool same(const unsigned char *a, const unsigned char *b, uint64_t in_use)
+{
+    if ((in_use & XCR0_SSE) &&
+        memcmp(a + LEGACY_XMM, b + LEGACY_XMM, LEGACY_XMM_END - LEGACY_XMM) != 0)
+        return false;
+    for (unsigned i = 2; i < 8; i++) {
+        if (!(in_use & BIT(i)))
+            continue;
+        struct cpuid_regs r = cpuid(0xd, i);
+        if (memcmp(a + r.ebx, b + r.ebx, r.eax) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* There and back through the compacted format. Bochs 2.7 loses state there, and a guest's processes
+ * would die of it now and then. */
+bool host_fpu_compacts(void)
+{
+    static const uint64_t in_use[] = {XCR0_SSE, XCR0_SSE | XCR0_AVX, XCR0_X87 | XCR0_SSE | XCR0_AVX,
+                                      XCR0_X87 | XCR0_SSE, XCR0_X87 | XCR0_AVX,
+                                      XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512};
+    unsigned pages = (unsigned)(ALIGN_UP(area_size, PAGE_SIZE) / PAGE_SIZE);
+    if (!mask || !(cpuid(0xd, 1).eax & CPUID_D1_EAX_XSAVEC))
+        return false;
+    unsigned char *before = pool_alloc_pages(pages, NULL), *packed = pool_alloc_pages(pages, NULL);
+    unsigned char *after = pool_alloc_pages(pages, NULL);
+    bool ok = before && packed && after;
+    for (unsigned i = 0; ok && i < ARRAY_LEN(in_use); i++) {
+        uint64_t used = in_use[i] & mask;
+        fill(before, used);
+        xrstor(before, mask);
+        memset(packed, 0, area_size);
+        xsavec(packed, mask);
+        host_fpu_reset(after);
+        xrstor(after, mask);
+        ok = xrstor_safe(packed, mask);
+        xsave(after, mask);
+        ok = ok && same(before, after, used);
+    }
+    if (before)
+        pool_free_pages(before, pages);
+    if (packed)
+        pool_free_pages(packed, pages);
+    if (after)
+        pool_free_pages(after, pages);
+    return ok;
 }
 
 size_t host_fpu_size(void)
