@@ -209,7 +209,7 @@ void console_poll(void)
         struct vm *vm = attached;
         console_attach(NULL);
         put("\n");
-        log_info("vm %s has ended: detached", vm->name);
+        log_info("detached: vm %s has ended: %s", vm->name, vm->end_text);
         show_prompt();
     }
     int c;
