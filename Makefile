@@ -203,8 +203,8 @@ system: all $(B)/.setup-emulate ## the system tests in the emulators
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all
 
-run: all $(B)/.setup-emulate ## boot the demo guests; your terminal is the serial console
-	@$(PYTHON) tools/plinth run $(or $(CONFIG),guests/demo.cfg)
+run: all $(B)/.setup-emulate ## boot Debian beside the bundled guests; your terminal is the serial console
+	@$(PYTHON) tools/plinth run $(or $(CONFIG),guests/run.cfg)
 
 clean: ## remove build/
 	rm -rf $(B)

@@ -231,6 +231,20 @@ static void read_config(void)
         log_error("config: %u more errors", errors.more);
 }
 
+static void attach_console(void)
+{
+    const char *name = config_text(&config, config.attach);
+    struct vm *vm = vm_find(name);
+    if (!*name)
+        return;
+    if (!vm || vm->state != VM_STARTING) {
+        log_error("attach = %s: no such VM is starting", name);
+        return;
+    }
+    log_info("attached to %s; %s leaves it", name, CONSOLE_ESCAPE_NAME);
+    console_attach(vm);
+}
+
 static void define_vms(void)
 {
     for (unsigned i = 0; i < config.vm_count; i++) {
@@ -256,6 +270,7 @@ static void define_vms(void)
         if (vm && config.vms[i].autostart)
             vm_start(vm);
     }
+    attach_console();
 }
 
 static bool stop_when_idle(void)

@@ -395,6 +395,8 @@ static const struct key keys[] = {
      "TIME, 100us to 1s", "how long a guest runs before another one gets the CPU"},
     {SECTION_PLINTH, "poweroff", parse_choice, PLINTH(poweroff), 0, 0, poweroffs, "never",
      "never, when-idle", "when-idle ends the machine after the last VM has ended"},
+    {SECTION_PLINTH, "attach", parse_text, PLINTH(attach), 0, CONFIG_NAME_MAX - 1, NULL, "",
+     "NAME", "the VM whose console the terminal is at the start"},
 
     {SECTION_VM, "kernel", parse_text, VM(kernel), 1, CONFIG_PATH_MAX, NULL, NULL,
      "FILE", "what the VM starts: a Linux bzImage, an ELF with a PVH note, a Multiboot1 or a flat "

@@ -63,6 +63,7 @@ struct config_vm {
 struct config {
     uint64_t slice_ns;
     uint32_t poweroff; /* enum config_poweroff */
+    struct config_text attach; /* a VM's name; empty: none */
     uint32_t plinth_line; /* of [plinth]; 0: the file has none */
     uint32_t key_line[CONFIG_KEYS_MAX];
 
