@@ -190,6 +190,21 @@ static void mmio_faults(void)
     mmio_check("cmpxchg16b that is not aligned", r.vector == 13 && r.error == 0);
 }
 
+/* Where RAM ends: half of the operand is RAM, the other half is nobody's and reads as ones. */
+static void mmio_ram_end(void)
+{
+    uint64_t end = guest_ram_end();
+    volatile uint32_t *last = (volatile uint32_t *)(uintptr_t)(end - 4);
+    struct guest_regs r = {.rdi = end, .rbx = UINT64_C(0x1122334455667788)};
+    *last = 0xcafef00d;
+    GUEST_RUN(&r, "mov -4(%%rdi), %%rax");
+    mmio_check("a read across RAM's end", r.rax == UINT64_C(0xffffffffcafef00d));
+    GUEST_RUN(&r, "mov %%rbx, -4(%%rdi)");
+    mmio_check("a write across RAM's end", *last == 0x55667788);
+    GUEST_RUN(&r, "lock addq $1, -4(%%rdi)\n\tmov -4(%%rdi), %%eax");
+    mmio_check("an addition across RAM's end", r.rax == 0x55667789);
+}
+
 static void map_windows(void)
 {
     const uint64_t pages[] = {(uint64_t)ram[4], DEVICE + 0x8000, DEVICE + 0xa000,
@@ -235,6 +250,7 @@ int guest_main(const char *cmdline)
         mmio_xmm();
         mmio_string();
         mmio_faults();
+        mmio_ram_end();
     }
     guest_print("mmio: %u comparisons, %u failed\n", checks, failed);
     return failed < 200 ? (int)failed : 200;
