@@ -12,7 +12,7 @@
 #include "core/vm.h"
 
 static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, exit_exception,
-    exit_retry, exit_timer, exit_window, exit_triple_fault, exit_task_switch, exit_entry_failed,
+    exit_retry, exit_timer, exit_window, exit_triple_fault, exit_entry_failed,
     exit_machine_check, exit_unknown;
 
 static const struct {
@@ -148,12 +148,6 @@ static enum outcome exit_triple_fault(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
     return vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault");
-}
-
-static enum outcome exit_task_switch(struct vcpu *v, struct vm_exit *x)
-{
-    return vm_stop(v->vm, STOP_UNSUPPORTED, "hardware task switch (selector %#x): not supported",
-                   (unsigned)(x->qualification & 0xffff));
 }
 
 static enum outcome exit_entry_failed(struct vcpu *v, struct vm_exit *x)

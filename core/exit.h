@@ -107,5 +107,6 @@ exit_fn exit_mov_dr;    /* cr_exit.c */
 exit_fn exit_xsetbv;    /* cr_exit.c */
 exit_fn exit_io;        /* io_exit.c */
 exit_fn exit_memory;    /* mmio.c */
+exit_fn exit_task_switch; /* task_exit.c */
 
 #endif

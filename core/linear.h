@@ -9,8 +9,8 @@
 
 #include "core/vcpu.h"
 
-/* Bytes of the largest access: an XMM register. */
-#define LINEAR_MAX 16
+/* Bytes of the largest access: enough for a TSS, less than a page. */
+#define LINEAR_MAX 128
 
 struct linear {
     struct vcpu *v;

@@ -25,6 +25,7 @@ enum vreg {
     VREG_RIP, VREG_RSP, VREG_RFLAGS,
     VREG_CR0, VREG_CR3, VREG_CR4, /* as the guest sees them */
     VREG_EFER, VREG_DR7,
+    VREG_GDTR_BASE, VREG_GDTR_LIMIT, /* not for set_reg() */
     VREG_COUNT
 };
 

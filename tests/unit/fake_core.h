@@ -32,6 +32,7 @@
 #include "core/io_exit.c"
 #include "core/linear.c"
 #include "core/mmio.c"
+#include "core/task_exit.c"
 #include "core/hypercall.c"
 #include "core/cr_exit.c"
 #include "core/msr_exit.c"
@@ -83,6 +84,12 @@ static void fake_get_segment(struct vcpu *v, enum seg_name seg, struct segment *
 {
     (void)v;
     *out = fake.segment[seg];
+}
+
+static void fake_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s)
+{
+    (void)v;
+    fake.segment[seg] = *s;
 }
 
 static unsigned fake_cpl(struct vcpu *v)
@@ -160,6 +167,7 @@ static struct backend fake_backend = {
     .get_reg = fake_get_reg,
     .set_reg = fake_set_reg,
     .get_segment = fake_get_segment,
+    .set_segment = fake_set_segment,
     .cpl = fake_cpl,
     .code_bits = fake_code_bits,
     .finish_step = fake_finish_step,

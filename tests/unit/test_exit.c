@@ -164,7 +164,6 @@ static void ends(void **state)
         const char *word;
     } rows[] = {
         {EXIT_TRIPLE_FAULT, STOP_TRIPLE_FAULT, "triple fault"},
-        {EXIT_TASK_SWITCH, STOP_UNSUPPORTED, "selector 0x28"},
         {EXIT_ENTRY_FAILED, STOP_ENTRY_FAILED, "THIRTY_THREE"},
         {EXIT_MACHINE_CHECK, STOP_MACHINE_CHECK, "machine check"},
         {EXIT_UNKNOWN, STOP_UNSUPPORTED, "reason 33 (THIRTY_THREE)"},

@@ -44,6 +44,10 @@ uint64_t vmx_get_reg(struct vcpu *v, enum vreg reg)
         return vmcs_get(GUEST_IA32_EFER);
     case VREG_DR7:
         return vmcs_get(GUEST_DR7);
+    case VREG_GDTR_BASE:
+        return vmcs_get(GUEST_GDTR_BASE);
+    case VREG_GDTR_LIMIT:
+        return vmcs_get(GUEST_GDTR_LIMIT);
     default:
         panic("vmx: no register %d", reg);
     }
