@@ -61,7 +61,7 @@ enum outcome vcpu_raise(struct vcpu *v, struct event e)
 
 enum outcome vcpu_raise_page_fault(struct vcpu *v, uint64_t address, uint32_t error_code)
 {
-    v->cr2 = address;
+    v->fault_address = address;
     return vcpu_raise(v, EXCEPTION_ERR(VECTOR_PF, error_code));
 }
 

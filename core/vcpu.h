@@ -85,6 +85,7 @@ struct vcpu {
     void *fpu;          /* save area */
     uint64_t xcr0;
     uint64_t cr2, dr[4], dr6;
+    uint64_t fault_address; /* goes to CR2 with the #PF that waits in exception */
     bool dr_used;       /* the guest has touched debug registers */
     bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
     uint64_t tsc_adjust;

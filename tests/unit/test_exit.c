@@ -182,7 +182,7 @@ static void page_fault_sets_cr2(void **state)
 {
     (void)state;
     fake_assert_fault(vcpu_raise_page_fault(&vcpu, UINT64_C(0xdeadbeef000), 6), VECTOR_PF, 6);
-    assert_int_equal(vcpu.cr2, UINT64_C(0xdeadbeef000));
+    assert_int_equal(vcpu.fault_address, UINT64_C(0xdeadbeef000));
 }
 
 static void registers_by_number(void **state)

@@ -185,7 +185,7 @@ static void page_fault(void **state)
     fake.reg[VREG_CR0] |= CR0_PG;
     fake.reg[VREG_CR3] = 0xa000;
     fake_assert_fault(switch_to(SOURCE_CALL, NEW), VECTOR_PF, 0);
-    assert_int_equal(vcpu.cr2, GDT_AT + NEW);
+    assert_int_equal(vcpu.fault_address, GDT_AT + NEW);
 }
 
 int main(void)

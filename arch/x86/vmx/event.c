@@ -105,7 +105,7 @@ bool vmx_inject_events(struct vcpu *v)
     }
     /* One that is injected again has its address in CR2 already. */
     if (choice.source == EVENT_FROM_EXCEPTION && choice.event.vector == VECTOR_PF)
-        write_cr2(v->cr2);
+        write_cr2(v->fault_address);
     inject(choice.event);
     return true;
 }
