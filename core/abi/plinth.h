@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The contract between Plinth and its guests; both compile this file. Text in docs/abi.md.
- * A hypercall is VMCALL (or VMMCALL) from ring 0 with the number in RAX and arguments in RDI, RSI,
+ * A hypercall is VMCALL from ring 0 with the number in RAX and arguments in RDI, RSI,
  * RDX and R10. The result comes back in RAX: values below PLINTH_ERROR_BASE are successes. Outside
  * 64-bit mode only the low 32 bits of every register count and the result is cut to 32 bits.
  * Registers other than RAX are unchanged.

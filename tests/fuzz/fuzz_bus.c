@@ -73,8 +73,6 @@ static void add_devices(void)
     claim(VDEBUG_POST_PORT, 1, 1, &vdebug_post_ops, &debug, 2);
     claim(VDEBUG_CONSOLE_PORT, 1, 1, &vdebug_console_ops, &debug, 2);
     claim(VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, &vdebug_exit_ops, &debug, 2);
-    claim(VRESET_KBC_DATA_PORT, 1, 1, &vreset_kbc_data_ops, &reset, 2);
-    claim(VRESET_KBC_COMMAND_PORT, 1, 1, &vreset_kbc_command_ops, &reset, 2);
     claim(VRESET_FAST_A20_PORT, 1, 1, &vreset_fast_a20_ops, &reset, 2);
     claim(VRESET_CONTROL_PORT, 1, 1, &vreset_control_ops, &reset, 2);
     check(b.count == 7);

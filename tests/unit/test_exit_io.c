@@ -107,7 +107,7 @@ static void out_to_the_reset_port(void **state)
 {
     (void)state;
     vcpu.gpr[GPR_RAX] = 0xfe;
-    assert_int_equal(io(VRESET_KBC_COMMAND_PORT, 1, false), OUTCOME_STOP);
+    assert_int_equal(io(VKBC_COMMAND_PORT, 1, false), OUTCOME_STOP);
     assert_int_equal(fake.stopped, STOP_RESET);
 }
 

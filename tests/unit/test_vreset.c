@@ -32,36 +32,6 @@ static int setup(void **state)
     return 0;
 }
 
-static void keyboard_controller(void **state)
-{
-    (void)state;
-    assert_int_equal(get(&vreset_kbc_command_ops, 0, 1) & 0x03, 0); /* both buffers empty */
-    assert_int_not_equal(get(&vreset_kbc_command_ops, 0, 1), 0xff);
-    assert_int_equal(get(&vreset_kbc_data_ops, 0, 1), 0);
-    for (unsigned c = 0; c < 256; c++) {
-        vreset_init(&r);
-        put(&vreset_kbc_command_ops, 1, c);
-        assert_int_equal(r.reset_requested, c >= 0xf0 && !(c & 1));
-        assert_false(r.hard);
-    }
-    vreset_init(&r);
-    put(&vreset_kbc_command_ops, 2, 0xfe);
-    put(&vreset_kbc_data_ops, 1, 0xfe);
-    assert_false(r.reset_requested);
-    /* through the output port: A20 alone is no reset, bit 0 low is */
-    put(&vreset_kbc_command_ops, 1, 0xd1);
-    put(&vreset_kbc_data_ops, 1, 0xdf);
-    put(&vreset_kbc_data_ops, 1, 0x00);
-    assert_false(r.reset_requested);
-    put(&vreset_kbc_command_ops, 1, 0xd1);
-    put(&vreset_kbc_command_ops, 1, 0x60);
-    put(&vreset_kbc_data_ops, 1, 0x00);
-    assert_false(r.reset_requested);
-    put(&vreset_kbc_command_ops, 1, 0xd1);
-    put(&vreset_kbc_data_ops, 1, 0xfe);
-    assert_true(r.reset_requested);
-}
-
 static void control_register(void **state)
 {
     (void)state;
@@ -103,7 +73,6 @@ static void fast_a20(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(keyboard_controller, setup),
         cmocka_unit_test_setup(control_register, setup),
         cmocka_unit_test_setup(fast_a20, setup),
     };
