@@ -4,6 +4,7 @@
 Packages are downloaded and unpacked there, never installed. Everything is made in a temporary
 folder and moved into place whole, so an interrupted run leaves nothing half-made.
 """
+import fcntl
 import glob
 import gzip
 import os
@@ -129,13 +130,16 @@ FILES[INITRD] = make_initrd
 def fetch(paths):
     """Makes those of the given files of build/assets that are not there."""
     os.makedirs(ASSETS, exist_ok=True)
-    for path in paths:
-        if os.path.exists(path):
-            continue
-        try:
-            FILES[path](path)
-        except OSError as error:
-            raise Failure(f"assets: {error.filename}: {error.strerror}") from None
+    # Several runs may start at once in a fresh tree: the first fetches, the others wait for it.
+    with open(os.path.join(ASSETS, ".fetching"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in paths:
+            if os.path.exists(path):
+                continue
+            try:
+                FILES[path](path)
+            except OSError as error:
+                raise Failure(f"assets: {error.filename}: {error.strerror}") from None
 
 
 def fetch_named(names):
