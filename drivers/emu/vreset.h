@@ -2,8 +2,8 @@
 /*
  * Two of the ways in which software resets a PC: the fast-A20 port 0x92 and the reset control
  * register 0xCF9 (the keyboard controller is vkbc.h). PURE, sans-I/O: a request is recorded, its
- * owner looks after each access. One struct, two regions of one port. Have open: the data sheet of a
- * PC chipset, "Reset Control Register", "Port 92".
+ * owner looks after each access. One struct, two regions of one port. Have open: the data sheet of
+ * a PC chipset, "Reset Control Register", "Port 92".
  */
 #ifndef DRIVERS_EMU_VRESET_H
 #define DRIVERS_EMU_VRESET_H

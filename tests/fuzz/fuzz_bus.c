@@ -75,7 +75,7 @@ static void add_devices(void)
     claim(VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, &vdebug_exit_ops, &debug, 2);
     claim(VRESET_FAST_A20_PORT, 1, 1, &vreset_fast_a20_ops, &reset, 2);
     claim(VRESET_CONTROL_PORT, 1, 1, &vreset_control_ops, &reset, 2);
-    check(b.count == 7);
+    check(b.count == 5);
 }
 
 /* Reads and writes the flat array; bytes of other devices are left out. */
