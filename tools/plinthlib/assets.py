@@ -92,6 +92,20 @@ def make_kernel(target):
         say(f"assets: {os.path.relpath(target)} is {os.path.basename(found[0])}")
 
 
+def make_program(target):
+    """build/assets/NAME/FILE, a program that boots by itself, from the package of PROGRAMS."""
+    package, member = PROGRAMS[os.path.basename(os.path.dirname(target))]
+    say(f"assets: downloading {package}")
+    with tempfile.TemporaryDirectory(dir=ASSETS, prefix=".get.") as work:
+        tree = os.path.join(work, "tree")
+        run_quietly(["dpkg-deb", "-x", _download(package, work), tree], "assets")
+        if not os.path.exists(os.path.join(tree, member)):
+            raise Failure(f"assets: {package} has no {member}")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(os.path.join(tree, member), target + ".new")
+        os.replace(target + ".new", target)
+
+
 def _cpio_entry(number, name, mode, data=b"", device=(0, 0)):
     """One member of a "newc" archive: a header of hexadecimal fields, name and data padded."""
     fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
@@ -122,9 +136,21 @@ KERNELS = {
     "debian-generic": "linux-image-amd64",
     "debian-rt": "linux-image-rt-amd64",
 }
+# name: (package, file in it); no kernels, so they need no initrd.
+PROGRAMS = {
+    "memtest86+": ("memtest86+", "boot/memtest86+x64.bin"),
+}
 INITRD = os.path.join(ASSETS, "initrd.cpio.gz")
 FILES = {os.path.join(ASSETS, name, "vmlinuz"): make_kernel for name in KERNELS}
 FILES[INITRD] = make_initrd
+
+
+def _program_path(name):
+    return os.path.join(ASSETS, name, os.path.basename(PROGRAMS[name][1]))
+
+
+NAMES = [*KERNELS, *PROGRAMS]
+FILES.update({_program_path(name): make_program for name in PROGRAMS})
 
 
 def fetch(paths):
@@ -143,11 +169,14 @@ def fetch(paths):
 
 
 def fetch_named(names):
-    """The assets of the given names, each a kernel with the initrd."""
+    """The assets of the given names: programs, and kernels, which come with the initrd."""
     for name in names:
-        if name not in KERNELS:
-            raise Failure(f"no asset is called '{name}'; there are: " + ", ".join(KERNELS))
-    wanted = [os.path.join(ASSETS, name, "vmlinuz") for name in names] + [INITRD]
+        if name not in KERNELS and name not in PROGRAMS:
+            raise Failure(f"no asset is called '{name}'; there are: " + ", ".join(NAMES))
+    wanted = [_program_path(name) for name in names if name in PROGRAMS]
+    wanted += [os.path.join(ASSETS, name, "vmlinuz") for name in names if name in KERNELS]
+    if any(name in KERNELS for name in names):
+        wanted.append(INITRD)
     fetch(wanted)
     for path in wanted:
         print(os.path.relpath(path))
