@@ -196,6 +196,27 @@ static bool find_mb1_header(const struct input *in, struct mb1_header *h)
     return false;
 }
 
+#define MISS_SIZE 64
+
+/* For a message: what looks like a Multiboot1 header in a file that has none; else "". */
+static const char *say_mb1_miss(const struct input *in, char text[MISS_SIZE])
+{
+    text[0] = '\0';
+    for (size_t at = 0; within(at, 12, in->len); at += 4) {
+        const uint8_t *p = in->data + at;
+        if (get32(p) != MB1_MAGIC)
+            continue;
+        bool sum = MB1_MAGIC + get32(p + 4) + get32(p + 8) == 0;
+        bool near = within(at, 12, MB1_SEARCH);
+        if (near == sum) /* far away, magic without checksum is a number like any other */
+            continue;
+        fmt_print(text, MISS_SIZE, " (that at 0x%zx %s)", at,
+                  near ? "has a wrong checksum" : "is not in the first 8 KiB");
+        break;
+    }
+    return text;
+}
+
 static bool check_mb1_flags(const struct input *in, const struct mb1_header *h)
 {
     if (h->flags & MB1_UNKNOWN)
@@ -373,6 +394,7 @@ static bool parse_elf(const struct input *in, struct image *out)
 {
     struct elf e;
     struct mb1_header mb1;
+    char miss[MISS_SIZE];
     bool found = false;
     if (!read_elf_header(in, &e))
         return false;
@@ -395,8 +417,8 @@ static bool parse_elf(const struct input *in, struct image *out)
     if (found)
         return refuse(in, "an ELF file whose PVH entry 0x%llx lies in none of its segments",
                       (unsigned long long)out->entry);
-    return refuse(in, "an ELF file without a PVH note (Xen note 18) or a Multiboot1 header; Linux "
-                  "needs CONFIG_PVH=y");
+    return refuse(in, "an ELF file without a PVH note (Xen note 18) or a Multiboot1 header%s; "
+                  "Linux needs CONFIG_PVH=y", say_mb1_miss(in, miss));
 }
 
 /* --- flat ---------------------------------------------------------------------------------- */

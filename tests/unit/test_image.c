@@ -555,23 +555,27 @@ static void test_mb1_header_place(void **state)
 {
     static const struct {
         size_t at;
-        bool good;
-    } cases[] = {{0x1004, true}, {0x17f0, true}, {8192 - 12, true}, {8192 - 8, false},
-                 {8192, false},  {0x1002, false}};
+        const char *refusal; /* NULL: it is found */
+    } cases[] = {{0x1004, NULL}, {0x17f0, NULL}, {8192 - 12, NULL},
+                 {8192 - 8, "header (that at 0x1ff8 is not in the first 8 KiB); Linux"},
+                 {8192, "header (that at 0x2000 is not in the first 8 KiB); Linux"},
+                 {0x2100 - 12, "header (that at 0x20f4 is not in the first 8 KiB); Linux"},
+                 {0x2100 - 8, "or a Multiboot1 header; Linux"}, /* cut off by the file's end */
+                 {0x1002, "or a Multiboot1 header; Linux"}};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         make_mb1_elf64(0x100010);
         file_len = 0x2100;
         memset(file + 0x1000, 0, 12);
         mb1_header(cases[i].at, 3);
-        if (cases[i].good)
+        if (!cases[i].refusal)
             assert_good();
         else
-            assert_refused("or a Multiboot1 header");
+            assert_refused(cases[i].refusal);
     }
     make_mb1_elf64(0x100010);
     file[0x1008] ^= 1; /* the checksum */
-    assert_refused("or a Multiboot1 header");
+    assert_refused("header (that at 0x1000 has a wrong checksum); Linux");
     mb1_header(0x1010, 7); /* the second candidate counts */
     assert_good();
 }
