@@ -44,7 +44,7 @@ FREE    = -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
 	-fomit-frame-pointer -ffunction-sections -fdata-sections -I. -I$(B)/include \
 	-ffile-prefix-map=$(CURDIR)=.
-CFLAGS_KERNEL  = $(FREE) $(WARN) -O2 -g -mcmodel=kernel
+CFLAGS_KERNEL  = $(FREE) $(WARN) -O2 -g -mcmodel=kernel $(if $(filter 1,$(DEBUG)),-DPLINTH_DEBUG)
 CFLAGS_GUEST   = $(FREE) $(WARN) -O2 -g
 CFLAGS_HOST   := -std=gnu11 $(WARN) -O1 -g -I. -I$(B)/include
 SAN           := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -7,9 +7,11 @@
  */
 #include "boot/platform.h"
 
+#include "arch/x86/call.h"
 #include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/percpu.h"
 #include "core/host.h"
 #include "core/lib/string.h"
 #include "core/log.h"
@@ -230,6 +232,8 @@ static void handle_interrupt(uint8_t vector)
         uart_poll();
     else if (vector == LAPIC_VECTOR_TIMER)
         sched_preempt();
+    else if (vector == LAPIC_VECTOR_KICK)
+        cpu_serve_calls();
     lapic_eoi();
 }
 
@@ -275,6 +279,7 @@ void platform_interrupts(void)
         return;
     exception_set_interrupt_handler(handle_interrupt);
     lapic_init(registers);
+    this_cpu()->apic_id = lapic_id();
     for (unsigned i = 0; i < acpi.ioapic_count; i++) {
         void *io = space_map_device(HPA(acpi.ioapics[i].address), PAGE_SIZE, RADIX_RW, RADIX_UC);
         if (io)

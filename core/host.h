@@ -10,6 +10,9 @@
 #include "core/lib/bits.h"
 #include "mm/types.h"
 
+/* By design; what a machine has is host_cpu_count(). */
+#define CPU_MAX 256
+
 struct exception_frame;
 struct cpuid_regs;
 
@@ -41,6 +44,43 @@ void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 /* The vCPU whose FPU, debug and MSR state this CPU holds; NULL: nobody's. */
 void *host_current_vcpu(void);
 void host_set_current_vcpu(void *vcpu);
+
+/* --- the CPUs: arch/x86/smp.c --- */
+/* This CPU's index: dense, 0 to host_cpu_count() - 1; 0 is the boot CPU. */
+unsigned host_cpu_index(void);
+/* CPUs that are online. Grows while boot starts them, is the same ever after. */
+unsigned host_cpu_count(void);
+/* The local APIC's ID of an online CPU, for people. */
+uint32_t host_cpu_apic_id(unsigned cpu);
+/* TSC ticks that `cpu` was ahead of the boot CPU when it started, and the half round trip within
+ * which that was known; what was corrected is not in it. */
+int64_t host_cpu_tsc_skew(unsigned cpu, uint64_t *uncertainty);
+/* The vCPU whose state `cpu` holds right now, or NULL; may be gone before the caller looks at it,
+ * unless he has a lock that keeps it. */
+void *host_cpu_vcpu(unsigned cpu);
+/* TSC ticks that `cpu` has spent in host_idle() since it came online. */
+uint64_t host_cpu_idle(unsigned cpu);
+/* Makes `cpu` look around soon: it leaves its guest or its HLT, or does not enter them: an
+ * interrupt stays pending while the target runs in root mode, and its next VM entry or HLT ends at
+ * once. So: write what is to be seen (a request bit, a queue), then kick. Everything written before
+ * is visible to the target when the kick ends its guest or HLT. Never waits, may be called with
+ * locks held, from interrupt handlers and for this CPU itself. Kicks may merge.
+ * Under Bochs a guest that runs with IF clear does not exit for it: the end of its slice does. */
+void host_kick(unsigned cpu);
+typedef void host_call_fn(void *arg);
+/* Runs fn(arg) on every other online CPU, all at once, or on one of them (this one, too), and
+ * returns when all are through; what they wrote is visible then. On the target it runs in the
+ * interrupt handler, so between two instructions of root code that are inside an interrupt window
+ * or behind a VM exit, never in a critical section; it must be short, must not wait or call other
+ * CPUs, and may take locks (nobody is interrupted while he holds one).
+ * The caller holds no lock and is not in such a function. While it waits it serves what others call
+ * here: two CPUs that call each other do not deadlock, and fn may therefore run on this CPU inside
+ * its own call. A target that does not answer within a millisecond gets an NMI, which ends its
+ * guest even under Bochs with IF clear. */
+void host_call_others(host_call_fn *fn, void *arg);
+void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);
+/* For loops that wait for another CPU while holding no lock: PAUSE, and serves pending calls. */
+void host_relax(void);
 
 /* --- FPU state: arch/x86/fpu.c --- */
 /* Bytes of a save area (aligned to 64), at most 4096 * 4. */

@@ -10,6 +10,7 @@
 #include "arch/x86/cr.h"
 #include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
 #include "arch/x86/regs.h"
 #include "core/host.h"
 #include "core/lib/string.h"
@@ -27,7 +28,6 @@
 #define KNOWN        (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
 static uint64_t mask; /* 0: FXSAVE only */
-static uint64_t loaded_xcr0;
 static size_t area_size = LEGACY_SIZE;
 
 void fpu_init(void)
@@ -41,7 +41,7 @@ void fpu_init(void)
     if ((mask & XCR0_AVX512) != XCR0_AVX512 || !(mask & XCR0_AVX))
         mask &= ~XCR0_AVX512;
     xsetbv(0, mask);
-    loaded_xcr0 = mask;
+    this_cpu()->xcr0 = mask;
     area_size = cpuid(0xd, 0).ebx;
 }
 
@@ -130,10 +130,10 @@ void host_fpu_reset(void *area)
 /* Saving and loading need every component switched on, whatever XCR0 the guest chose. */
 static void set_xcr0(uint64_t v)
 {
-    if (loaded_xcr0 == v)
+    if (this_cpu()->xcr0 == v)
         return;
     xsetbv(0, v);
-    loaded_xcr0 = v;
+    this_cpu()->xcr0 = v;
 }
 
 void host_fpu_set_xcr0(uint64_t xcr0)

@@ -15,6 +15,7 @@
 #define DESC_TSS    UINT64_C(0x0000890000000000)
 
 struct cpu boot_cpu;
+struct cpu *cpu_table[CPU_MAX] = {&boot_cpu};
 
 static void load_segments(void)
 {

@@ -37,7 +37,8 @@ uint64_t host_uptime_ns(void)
 
 void host_idle(uint64_t deadline)
 {
-    if (deadline <= rdtsc())
+    uint64_t begin = rdtsc();
+    if (deadline <= begin)
         return;
     if (!lapic_present()) {
         /* Nothing would wake a HLT: wait awake. */
@@ -47,6 +48,7 @@ void host_idle(uint64_t deadline)
     lapic_timer_arm(deadline);
     sti_hlt_cli();
     lapic_timer_arm(0);
+    this_cpu()->idle_ticks += rdtsc() - begin;
 }
 
 void host_set_slice_timer(uint64_t deadline)

@@ -14,6 +14,8 @@
 #define REG_TPR           0x080
 #define REG_EOI           0x0b0
 #define REG_SPURIOUS      0x0f0
+#define REG_ICR           0x300
+#define REG_ICR_HIGH      0x310
 #define REG_LVT_TIMER     0x320
 #define REG_LVT_THERMAL   0x330
 #define REG_LVT_PERF      0x340
@@ -23,6 +25,10 @@
 #define REG_TIMER_INITIAL 0x380
 #define REG_TIMER_CURRENT 0x390
 #define REG_TIMER_DIVIDE  0x3e0
+
+#define ICR_NMI           0x400u
+#define ICR_PENDING       BIT(12)
+#define ICR_ASSERT        BIT(14)
 
 #define LVT_MASKED        BIT(16)
 #define LVT_NMI           (4u << 8)
@@ -109,6 +115,34 @@ uint32_t lapic_id(void)
 void lapic_eoi(void)
 {
     lapic_write(REG_EOI, 0);
+}
+
+/* In xAPIC mode the ICR is two registers, and an NMI handler may use them between the two writes:
+ * the high half is restored, so that whoever was interrupted still means his target. */
+static void send(uint32_t apic_id, uint32_t command)
+{
+    if (x2apic) {
+        /* WRMSR to the x2APIC's registers does not wait for earlier stores. */
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        wrmsr(MSR_IA32_X2APIC_BASE + REG_ICR / 16, (uint64_t)apic_id << 32 | command);
+        return;
+    }
+    while (lapic_read(REG_ICR) & ICR_PENDING)
+        pause();
+    uint32_t old = lapic_read(REG_ICR_HIGH);
+    lapic_write(REG_ICR_HIGH, apic_id << 24);
+    lapic_write(REG_ICR, command);
+    lapic_write(REG_ICR_HIGH, old);
+}
+
+void lapic_send(uint32_t apic_id, uint8_t vector)
+{
+    send(apic_id, (uint32_t)ICR_ASSERT | vector);
+}
+
+void lapic_send_nmi(uint32_t apic_id)
+{
+    send(apic_id, (uint32_t)ICR_ASSERT | ICR_NMI);
 }
 
 void lapic_timer_arm(uint64_t tsc_deadline)

@@ -12,6 +12,7 @@
 /* Where interrupts arrive. */
 #define LAPIC_VECTOR_TIMER    0xf0
 #define LAPIC_VECTOR_ERROR    0xf1
+#define LAPIC_VECTOR_KICK     0xf2 /* look around; serve calls: arch/x86/call.c */
 #define LAPIC_VECTOR_SPURIOUS 0xff
 
 /* The registers' physical address, or 0 when the CPU has no APIC or it is switched off for good. */
@@ -20,7 +21,12 @@ hpa_t lapic_address(void);
  * Measures the timer against the TSC, which must be known. */
 void lapic_init(void *mapped);
 bool lapic_present(void);
+/* This CPU's; 0 without an APIC. */
 uint32_t lapic_id(void);
+/* Interrupts for the CPU with this APIC ID (in xAPIC mode below 255). Everything written before is
+ * visible to the target when it takes them. May be called in an NMI handler. */
+void lapic_send(uint32_t apic_id, uint8_t vector);
+void lapic_send_nmi(uint32_t apic_id);
 void lapic_eoi(void);
 /* One interrupt LAPIC_VECTOR_TIMER when the TSC reaches deadline (at once when it has passed);
  * 0 or UINT64_MAX disarms. May come early when the deadline is very far: check and arm again. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What one physical CPU owns. GS base points at its struct cpu in root mode, always: VM exits load
- * it from the VMCS, exceptions never change it. Written only by its own CPU.
+ * it from the VMCS, exceptions never change it. Written only by its own CPU, except where a field
+ * says otherwise.
  */
 #ifndef ARCH_X86_PERCPU_H
 #define ARCH_X86_PERCPU_H
 
 #include "arch/x86/seg.h"
+#include "core/host.h"
 #include "core/lib/bits.h"
 #include "mm/types.h"
 
@@ -21,6 +23,13 @@ struct PACKED tss64 {
     uint16_t io_map_base;
 };
 
+/* What one CPU asks of others: host_call_on(). One at a time, so it lives in the caller. */
+struct cpu_call {
+    host_call_fn *fn;
+    void *arg;
+    uint32_t pending; /* targets that are not through; they count it down */
+};
+
 struct cpu {
     struct cpu *self; /* first: this_cpu() reads it through GS */
     uint32_t index;   /* 0 = the boot CPU */
@@ -30,18 +39,35 @@ struct cpu {
     void *current_vcpu;    /* whose FPU, debug and MSR state the CPU holds; NULL: nobody's */
     uint64_t nmi_count;    /* NMIs taken in root mode */
     uint64_t interrupts;   /* physical interrupts taken */
+    uint64_t xcr0;         /* as loaded: arch/x86/fpu.c */
+    uint64_t idle_ticks;   /* TSC ticks spent in host_idle() */
+    int64_t tsc_skew;      /* ticks ahead of the boot CPU's, measured at the start */
+    uint64_t tsc_uncertainty;
     bool in_panic;
+    /* Others set bits, this CPU takes them: by whom it is called. */
+    uint64_t called_by[CPU_MAX / 64];
+    struct cpu_call call;  /* the one that this CPU makes */
+    bool serving;          /* a call is being served here: it must make none itself */
     uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(16)));
     struct tss64 tss;
 };
 
 extern struct cpu boot_cpu;
+/* By index; NULL from host_cpu_count() on. Grows only while boot starts CPUs. */
+extern struct cpu *cpu_table[CPU_MAX];
 
 static inline struct cpu *this_cpu(void)
 {
     struct cpu *c;
     __asm__("mov %%gs:0, %0" : "=r"(c));
     return c;
+}
+
+static inline uint32_t this_cpu_index(void)
+{
+    uint32_t index;
+    __asm__("mov %%gs:%c1, %0" : "=r"(index) : "i"(offsetof(struct cpu, index)));
+    return index;
 }
 
 /* Makes c this CPU's: loads GS base, GDT, TSS and IDT. Stacks must have been mapped. */
