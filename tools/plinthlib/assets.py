@@ -113,6 +113,11 @@ def _cpio_entry(number, name, mode, data=b"", device=(0, 0)):
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
+def cpio_archive(entries):
+    """A "newc" archive of (name, mode, data, device); the last entry is the trailer."""
+    return b"".join(_cpio_entry(i, *e) for i, e in enumerate(entries, 1))
+
+
 def make_initrd(target):
     """build/assets/initrd.cpio.gz: busybox and the INIT script; the same bytes every time."""
     if not os.path.exists(BUSYBOX):
@@ -125,9 +130,8 @@ def make_initrd(target):
                 ("init", 0o100755, INIT.encode(), (0, 0)),
                 ("dev/console", 0o020600, b"", (5, 1)),
                 ("TRAILER!!!", 0, b"", (0, 0))]
-    archive = b"".join(_cpio_entry(i, *e) for i, e in enumerate(entries, 1))
     with open(target + ".new", "wb") as f:
-        f.write(gzip.compress(archive, 6, mtime=0))
+        f.write(gzip.compress(cpio_archive(entries), 6, mtime=0))
     os.replace(target + ".new", target)
 
 

@@ -107,10 +107,10 @@ def _without_framebuffer(elf):
     return bytes(image)
 
 
-def _make_bios(work, disc, early, env):
+def _make_bios(work, disc, early, env, modules=BIOS_MODULES):
     core = os.path.join(work, "core.img")
     run_quietly(["grub-mkimage", "-O", "i386-pc", "-p", "/boot/grub", "-c", early, "-o", core,
-                 *BIOS_MODULES], "BIOS boot program", env)
+                 *modules], "BIOS boot program", env)
     with open(f"{GRUB}/i386-pc/cdboot.img", "rb") as a, open(core, "rb") as b:
         _write(disc + "/boot/grub/eltorito.img", a.read() + b.read())
 
@@ -188,3 +188,19 @@ def make(config_path, names, output, cmdline="", unchecked=False, hypervisor=Non
         raise Failure(f"{error.filename or output}: {error.strerror}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def make_linux(kernel, initrd, cmdline, output):
+    """Writes an image that boots this Linux without Plinth, for comparison."""
+    env = dict(os.environ, SOURCE_DATE_EPOCH=EPOCH, TZ="UTC", LC_ALL="C", MTOOLS_SKIP_CHECK="1")
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(output), prefix=".image.") as work:
+        disc, early = os.path.join(work, "disc"), os.path.join(work, "early.cfg")
+        for source, name in ((kernel, "vmlinuz"), (initrd, "initrd")):
+            with open(source, "rb") as f:
+                _write(f"{disc}/boot/{name}", f.read())
+        _write(early, "search --file --set=root /boot/vmlinuz\n"
+                      f"linux /boot/vmlinuz {cmdline}\ninitrd /boot/initrd\nboot\n")
+        _make_bios(work, disc, early, env, BIOS_MODULES + ["linux"])
+        _make_efi(work, disc, early, env)
+        _make_disc(disc, os.path.join(work, "image.iso"), env)
+        os.replace(os.path.join(work, "image.iso"), output)
