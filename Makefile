@@ -56,7 +56,7 @@ KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
 .PHONY: all help run test check unit fuzz-replay fuzz system clean guests layers headers \
-	style cppcheck analyze tools
+	style cppcheck analyze tools bench bench-check boot-ratio
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -202,6 +202,15 @@ system: all $(B)/.setup-emulate ## the system tests in the emulators
 
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all
+
+bench: all $(B)/.setup-emulate ## what exits cost, beside the figures of other hypervisors
+	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU))
+
+bench-check: all $(B)/.setup-emulate ## fails when something became more than 3 % dearer
+	@$(PYTHON) tests/bench/run --check $(if $(CPU),--cpu $(CPU))
+
+boot-ratio: all $(B)/.setup-emulate ## Debian's start under Plinth over bare, in instructions
+	@$(PYTHON) tests/bench/boot-ratio
 
 run: all $(B)/.setup-emulate ## boot Debian beside the bundled guests; your terminal is the serial console
 	@$(PYTHON) tools/plinth run $(or $(CONFIG),guests/run.cfg)
