@@ -7,11 +7,11 @@
 #include "core/backend.h"
 #include "core/cr.h"
 #include "core/guest_cpu.h"
+#include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/msr.h"
-#include "core/pvclock.h"
 #include "core/vm.h"
 
 static bool offered(const struct msr_row *row)
@@ -73,7 +73,8 @@ static enum outcome read_call(struct vcpu *v, const struct msr_row *row, uint32_
     case MSR_ROW_IA32_TSC_ADJUST:
         return result(v, v->tsc_adjust);
     case MSR_ROW_KVM_CLOCK:
-        return result(v, msr == PVCLOCK_MSR_WALL ? v->vm->pvclock_wall : v->pvclock_system);
+    case MSR_ROW_KVM_STEAL_TIME:
+        return result(v, guest_time_read(v, msr));
     case MSR_ROW_IA32_DEBUGCTL:
         return result(v, backend->get_msr(v, msr));
     default:
@@ -117,22 +118,6 @@ static enum outcome write_debugctl(struct vcpu *v, uint64_t value)
     return OUTCOME_ADVANCE;
 }
 
-/* Writes the clock's structure as of now to where the guest wants it. False: that is not RAM. */
-static bool publish_clock(struct vcpu *v, uint64_t where)
-{
-    const struct vm *vm = v->vm;
-    uint64_t now = host_now();
-    struct pvclock_system s;
-    if (!(where & PVCLOCK_ENABLE))
-        return true;
-    pvclock_fill(&s, v->pvclock_version + 2, vm_guest_tsc(vm, now), vm_clock_ns(vm, now),
-                 host_tsc_khz());
-    if (!guest_write(&v->vm->mem, GPA(where & ~PVCLOCK_ENABLE), &s, sizeof(s)))
-        return false;
-    v->pvclock_version += 2;
-    return true;
-}
-
 /* The VM's TSC moves by delta, on all its vCPUs alike, and so does what depends on it. An operating
  * system that writes the same adjustment on each of its CPUs moves it once. */
 static void move_tsc(struct vcpu *v, uint64_t delta)
@@ -145,7 +130,7 @@ static void move_tsc(struct vcpu *v, uint64_t delta)
         each->tsc_adjust += delta;
         vlapic_tsc_moved(&each->apic, delta);
         interrupt_rearm(each);
-        (void)publish_clock(each, each->pvclock_system); /* was RAM when it was set */
+        guest_time_publish(each);
     }
 }
 
@@ -188,23 +173,6 @@ static enum outcome write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
     return OUTCOME_ADVANCE;
 }
 
-/* The guest says where it wants the clock's structure; an address that is not RAM is #GP. */
-static enum outcome write_pvclock(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-    struct vm *vm = v->vm;
-    struct pvclock_wall wall = {2, (uint32_t)vm->wall_clock_base, 0};
-    if (msr == PVCLOCK_MSR_WALL) {
-        if (value && !guest_write(&vm->mem, GPA(value), &wall, sizeof(wall)))
-            return vcpu_raise(v, GP(0));
-        vm->pvclock_wall = value;
-        return OUTCOME_ADVANCE;
-    }
-    if (!publish_clock(v, value))
-        return vcpu_raise(v, GP(0));
-    v->pvclock_system = value;
-    return OUTCOME_ADVANCE;
-}
-
 static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32_t msr,
                                uint64_t value)
 {
@@ -223,7 +191,8 @@ static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32
         move_tsc(v, value - v->tsc_adjust);
         return OUTCOME_ADVANCE;
     case MSR_ROW_KVM_CLOCK:
-        return write_pvclock(v, msr, value);
+    case MSR_ROW_KVM_STEAL_TIME:
+        return guest_time_write(v, msr, value) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
     default:
         return write_mtrr(v, msr, value);
     }

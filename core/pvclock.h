@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The paravirtual clock that Linux knows from KVM: two small structures in guest memory which say
- * how to make nanoseconds of the TSC. PURE. Have open: Linux "Documentation/virt/kvm/x86/msr.rst".
+ * how to make nanoseconds of the TSC, and a third which says how long a vCPU waited. PURE. Have open: Linux "Documentation/virt/kvm/x86/msr.rst".
  */
 #ifndef CORE_PVCLOCK_H
 #define CORE_PVCLOCK_H
@@ -10,11 +10,14 @@
 
 #define PVCLOCK_MSR_WALL   0x4b564d00u
 #define PVCLOCK_MSR_SYSTEM 0x4b564d01u
+#define PVCLOCK_MSR_STEAL  0x4b564d03u
 #define PVCLOCK_ENABLE     BIT(0)
+#define PVCLOCK_STEAL_RESERVED BITS(5, 1) /* of the steal MSR: the structure is 64-byte aligned */
 
 /* CPUID leaf 40000100h: "KVMKVMKVM"; 40000101h EAX: what is offered. */
 #define PVCLOCK_CPUID_BASE     0x40000100u
-#define PVCLOCK_CPUID_FEATURES (BIT(1) | BIT(3) | BIT(24)) /* no I/O delay, clock, stable TSC */
+#define PVCLOCK_CPUID_FEATURES \
+    (BIT(1) | BIT(3) | BIT(5) | BIT(24)) /* no I/O delay, clock, steal time, stable TSC */
 
 struct pvclock_wall {
     uint32_t version, seconds, nanoseconds;
@@ -29,6 +32,14 @@ struct pvclock_system {
     int8_t shift;     /* to the left; negative: to the right */
     uint8_t flags;    /* bit 0: the TSCs of all vCPUs agree */
     uint8_t pad[2];
+};
+
+struct pvclock_steal {
+    uint64_t steal;    /* ns for which the vCPU could have run and did not */
+    uint32_t version;  /* odd: being changed */
+    uint32_t flags;    /* 0 */
+    uint8_t preempted; /* 1: off its CPU although it could run */
+    uint8_t pad[47];
 };
 
 /* The pair (tsc, ns) is one moment; version counts up by 2 with every writing. */

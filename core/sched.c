@@ -8,6 +8,7 @@
 
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -35,6 +36,7 @@ void sched_add(struct vcpu *v)
     list_remove(&v->run);
     v->state = VCPU_RUNNABLE;
     v->wake_at = UINT64_MAX;
+    v->runnable_since = host_now();
     list_append(&queue, &v->run);
 }
 
@@ -130,6 +132,7 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     uint64_t begin = host_now();
     sched_switch_to(v);
     host_load_space(v->vm->space.root);
+    guest_time_enter(v, begin);
     /* Not at once, or a few that wake often would leave the runner nothing but switches. */
     v->slice_end = min_u64(begin + slice, max_u64(next_wake, begin + slice / 10));
     v->look_at = v->slice_end;
@@ -137,6 +140,8 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     enum outcome outcome = backend->run(v);
     running = NULL;
     v->ran += host_now() - begin;
+    if (outcome == OUTCOME_RETRY)
+        guest_time_preempted(v);
     if (outcome == OUTCOME_STOP)
         vm_finish(v->vm, v);
     else if (outcome == OUTCOME_BLOCK)

@@ -91,6 +91,11 @@ struct vcpu {
     uint64_t tsc_adjust;
     uint64_t pvclock_system; /* as the guest wrote it */
     uint32_t pvclock_version;
+    uint32_t steal_version;
+    uint64_t steal_where;    /* as the guest wrote it */
+    uint64_t steal_from;     /* waited when it did: the guest's count starts there */
+    uint64_t runnable_since; /* TSC: on the run queue from then on */
+    uint64_t waited;         /* TSC ticks on the run queue since the VM started */
 
     /* Counts since the VM started. */
     uint64_t exits[EXIT_KINDS];

@@ -35,6 +35,7 @@
 #include "core/task_exit.c"
 #include "core/hypercall.c"
 #include "core/cr_exit.c"
+#include "core/guest_time.c"
 #include "core/msr_exit.c"
 
 #define FAKE_RAM    0x10000u

@@ -370,6 +370,71 @@ static void pvclock_follows_the_tsc(void **state)
     assert_int_equal(pvclock_read(&s, (UINT64_C(1) << 50) + 2000), FAKE_NOW / 2 + 1000);
 }
 
+/* --- steal time ------------------------------------------------------------------------------- */
+
+static struct pvclock_steal steal_of(uint64_t at)
+{
+    struct pvclock_steal s;
+    memcpy(&s, ram + at, sizeof(s));
+    return s;
+}
+
+static void steal_counts_from_enabling(void **state)
+{
+    (void)state;
+    _Static_assert(offsetof(struct pvclock_steal, preempted) == 16, "as Linux has it");
+    vcpu.waited = 5000;
+    set(&vcpu, PVCLOCK_MSR_STEAL, CLOCK_AT | PVCLOCK_ENABLE);
+    assert_int_equal(get(&vcpu, PVCLOCK_MSR_STEAL), CLOCK_AT | PVCLOCK_ENABLE);
+    assert_int_equal(steal_of(CLOCK_AT).steal, 0);
+    /* Two ticks are a nanosecond here. */
+    vcpu.runnable_since = FAKE_NOW;
+    guest_time_enter(&vcpu, FAKE_NOW + 7000);
+    struct pvclock_steal s = steal_of(CLOCK_AT);
+    assert_int_equal(s.steal, 3500);
+    assert_int_equal(s.version & 1, 0);
+    assert_int_equal(s.flags, 0);
+    assert_int_equal(s.preempted, 0);
+    guest_time_preempted(&vcpu);
+    assert_int_equal(steal_of(CLOCK_AT).preempted, 1);
+    assert_int_equal(steal_of(CLOCK_AT).steal, 3500);
+    vcpu.runnable_since = FAKE_NOW + 10000;
+    guest_time_enter(&vcpu, FAKE_NOW + 10500);
+    assert_int_equal(steal_of(CLOCK_AT).preempted, 0);
+    assert_int_equal(steal_of(CLOCK_AT).steal, 3750);
+    assert_int_equal(steal_of(CLOCK_AT).version, s.version + 2);
+    /* A TSC that is behind another CPU's never takes back. */
+    vcpu.runnable_since = FAKE_NOW + 20000;
+    guest_time_enter(&vcpu, FAKE_NOW + 19000);
+    assert_int_equal(steal_of(CLOCK_AT).steal, 3750);
+}
+
+static void steal_off(void **state)
+{
+    (void)state;
+    set(&vcpu, PVCLOCK_MSR_STEAL, CLOCK_AT | PVCLOCK_ENABLE);
+    set(&vcpu, PVCLOCK_MSR_STEAL, CLOCK_AT);
+    memset(ram + CLOCK_AT, 0x5a, 64);
+    guest_time_enter(&vcpu, FAKE_NOW + 7000);
+    guest_time_preempted(&vcpu);
+    for (unsigned i = 0; i < 64; i++)
+        assert_int_equal(ram[CLOCK_AT + i], 0x5a);
+}
+
+static void steal_bad_values(void **state)
+{
+    static const uint64_t bad[] = {FAKE_RAM, UINT64_C(0xfee00000), BIT(40), ~UINT64_C(63)};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        REFUSED(PVCLOCK_MSR_STEAL, bad[i] | PVCLOCK_ENABLE);
+    for (unsigned i = 1; i <= 5; i++)
+        REFUSED(PVCLOCK_MSR_STEAL, CLOCK_AT | BIT(i) | PVCLOCK_ENABLE);
+    assert_int_equal(get(&vcpu, PVCLOCK_MSR_STEAL), 0);
+    for (unsigned i = 0; i < FAKE_RAM; i++)
+        assert_int_equal(ram[i], 0);
+    set(&vcpu, PVCLOCK_MSR_STEAL, (FAKE_RAM - 64) | PVCLOCK_ENABLE); /* the last that fits */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +455,9 @@ int main(void)
         cmocka_unit_test_setup(pvclock_bad_addresses, fake_setup),
         cmocka_unit_test_setup(pvclock_at_the_end, fake_setup),
         cmocka_unit_test_setup(pvclock_follows_the_tsc, fake_setup),
+        cmocka_unit_test_setup(steal_counts_from_enabling, fake_setup),
+        cmocka_unit_test_setup(steal_off, fake_setup),
+        cmocka_unit_test_setup(steal_bad_values, fake_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

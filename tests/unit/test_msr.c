@@ -64,7 +64,7 @@ static void test_not_offered(void **state)
         MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_VMX_BASIC, MSR_IA32_VMX_EPT_VPID_CAP,
         MSR_IA32_VMX_TRUE_ENTRY_CTLS, 0x345, 0xc1, 0x186, 0x38f, 0x1c9, 0x560, 0x6a0,
         0x210, 0x251, 0x25a, 0x267, 0x270, 0x6e1, 0x7ff, 0x900, 0x11, 0x12,
-        0x4b564cff, 0x4b564d02, 0x4b564d03,
+        0x4b564cff, 0x4b564d02, 0x4b564d04,
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_null(msr_find(numbers[i]));
