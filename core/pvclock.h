@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The paravirtual clock that Linux knows from KVM: two small structures in guest memory which say
- * how to make nanoseconds of the TSC, and a third which says how long a vCPU waited. PURE. Have open: Linux "Documentation/virt/kvm/x86/msr.rst".
+ * how to make nanoseconds of the TSC, and a third which says how long a vCPU waited. PURE. Have
+ * open: Linux "Documentation/virt/kvm/x86/msr.rst".
  */
 #ifndef CORE_PVCLOCK_H
 #define CORE_PVCLOCK_H

@@ -38,7 +38,8 @@ static uint64_t read_steal(void)
 /* Spins for so many ticks; returns the nanoseconds of gaps. */
 static uint64_t watch(uint64_t ticks)
 {
-    uint64_t start = rdtsc(), last = start, now, gaps = 0, least = guest_tsc_khz() * GAP_NS / 1000000;
+    uint64_t start = rdtsc(), last = start, now, gaps = 0;
+    uint64_t least = guest_tsc_khz() * GAP_NS / 1000000;
     uint64_t back = 0, before = 0, preempted = 0;
     while ((now = rdtsc()) - start < ticks) {
         if (now - last > least) {

@@ -387,7 +387,7 @@ static void test_pvclock_leaves(void **state)
         memcpy(name + 4, &r.ecx, 4);
         memcpy(name + 8, &r.edx, 4);
         assert_memory_equal(name, "KVMKVMKVM\0\0\0", 12);
-        /* NOP_IO_DELAY, CLOCKSOURCE2, STEAL_TIME, CLOCKSOURCE_STABLE_BIT; not the old clock's MSRs (bit 0). */
+        /* NOP_IO_DELAY, CLOCKSOURCE2, STEAL_TIME, STABLE_BIT; not the old clock's MSRs (bit 0). */
         SAME(ask(&t, 0x40000101, subleaf), BIT(1) | BIT(3) | BIT(5) | BIT(24), 0, 0, 0);
     }
     /* Hypervisors are looked for from 40000000h on: the first is Plinth. */
