@@ -196,8 +196,13 @@ static void update_pit(struct vm *vm)
 
 static void update_test_lines(struct vm *vm)
 {
+    /* Other devices share these lines: one that did not change is left as they have it. */
+    uint32_t changed = vm->testdev.lines ^ vm->testdev.seen;
+    vm->testdev.seen = vm->testdev.lines;
     for (unsigned n = 0; n < VTESTDEV_LINES; n++) {
         bool level = vm->testdev.lines & BIT(n);
+        if (!(changed & BIT(n)))
+            continue;
         if (n < VPIC_LINES)
             interrupt_set_irq(vm, n, level);
         else

@@ -18,6 +18,7 @@
 
 struct vtestdev {
     uint32_t lines;   /* bit n: line n is high; its owner looks after each access */
+    uint32_t seen;    /* lines as the owner looked last; written by it alone */
     uint8_t latch[VTESTDEV_LATCH_PORTS];
     uint8_t *memory;  /* VTESTDEV_MEMORY_BYTES of the owner's, or NULL: reads all ones */
 };
