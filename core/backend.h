@@ -53,6 +53,8 @@ struct backend {
     /* Clears the interrupt shadow and queues the single-step trap that stepping over an
      * instruction owes. */
     void (*finish_step)(struct vcpu *v);
+    /* The mode of v's local APIC has changed (IA32_APIC_BASE). */
+    void (*apic_mode)(struct vcpu *v);
     /* Lets MOV DR through (true) or intercepts it. */
     void (*intercept_dr)(struct vcpu *v, bool on);
     /* Reads PAE's four page-directory-pointer entries at CR3. False: one has reserved bits set. */

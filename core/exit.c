@@ -8,11 +8,12 @@
 #include "arch/x86/regs.h"
 #include "core/backend.h"
 #include "core/host.h"
+#include "core/interrupt.h"
 #include "core/sched.h"
 #include "core/vm.h"
 
 static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, exit_exception,
-    exit_retry, exit_timer, exit_window, exit_triple_fault, exit_entry_failed,
+    exit_retry, exit_timer, exit_window, exit_eoi, exit_triple_fault, exit_entry_failed,
     exit_machine_check, exit_unknown;
 
 static const struct {
@@ -39,6 +40,7 @@ static const struct {
     [EXIT_TIMER]         = {exit_timer,         "timer"},
     [EXIT_WINDOW]        = {exit_window,        "window"},
     [EXIT_TPR]           = {exit_window,        "TPR"},
+    [EXIT_EOI]           = {exit_eoi,           "EOI"},
     [EXIT_TRIPLE_FAULT]  = {exit_triple_fault,  "triple fault"},
     [EXIT_TASK_SWITCH]   = {exit_task_switch,   "task switch"},
     [EXIT_INIT]          = {exit_retry,         "INIT"},
@@ -141,6 +143,14 @@ static enum outcome exit_window(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
     vcpu_request(v, REQUEST_EVENT);
+    return OUTCOME_RETRY;
+}
+
+/* The CPU has done the APIC's part; the IOAPIC wants to know, too. */
+static enum outcome exit_eoi(struct vcpu *v, struct vm_exit *x)
+{
+    vlapic_eoi_done(&v->apic, x->eoi_vector);
+    interrupt_apic_effects(v); /* what waited for this end goes in at the next entry */
     return OUTCOME_RETRY;
 }
 

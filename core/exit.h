@@ -32,6 +32,7 @@ enum exit_kind {
     EXIT_NMI,          /* a physical one */
     EXIT_TIMER,        /* the preemption timer */
     EXIT_WINDOW,       /* the guest can take an interrupt or an NMI now */
+    EXIT_EOI,          /* the end of a level-triggered interrupt, done by hardware */
     EXIT_TPR,          /* its task priority lets a waiting interrupt through now */
     EXIT_TRIPLE_FAULT,
     EXIT_TASK_SWITCH,
@@ -80,6 +81,7 @@ struct vm_exit {
             bool read, write, fetch;
             bool table; /* the CPU was walking the guest's page tables */
         } memory;
+        uint8_t eoi_vector;
         struct event exception; /* to be delivered to the guest; DR6 and CR2 are up to date */
         struct {
             uint8_t vector;

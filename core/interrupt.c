@@ -150,6 +150,8 @@ void interrupt_apic_effects(struct vcpu *v)
         v->nmi_pending = true;
     if (e.init)
         vcpu_init_signal(v);
+    if (e.base_changed)
+        backend->apic_mode(v);
     if (e.timer_changed)
         interrupt_rearm(v);
     if (e.state_changed || e.nmi)

@@ -111,6 +111,11 @@ static void fake_finish_step(struct vcpu *v)
     fake.finished_steps++;
 }
 
+static void fake_apic_mode(struct vcpu *v)
+{
+    (void)v;
+}
+
 static void fake_intercept_dr(struct vcpu *v, bool on)
 {
     (void)v;
@@ -172,6 +177,7 @@ static struct backend fake_backend = {
     .cpl = fake_cpl,
     .code_bits = fake_code_bits,
     .finish_step = fake_finish_step,
+    .apic_mode = fake_apic_mode,
     .intercept_dr = fake_intercept_dr,
     .load_pdptes = fake_load_pdptes,
     .flush_tlb = fake_flush_tlb,

@@ -57,6 +57,31 @@ static void test_every_msr(void **state)
     }
 }
 
+/* Opened: registers whose value in the page is always right, and what the hardware virtualises. */
+static void test_x2apic(void **state)
+{
+    static uint8_t plain[PAGE], page[PAGE];
+    const struct msr_features f = {.rdtscp = true};
+    static const uint16_t must_exit[] = {0x80c, 0x82f, 0x830, 0x839, 0x83f};
+    (void)state;
+    vmx_build_msr_bitmap(plain, &f);
+    memcpy(page, plain, sizeof(page));
+    vmx_open_x2apic(page);
+    for (uint32_t msr = 0; msr <= 0x2000; msr++) {
+        bool x2apic = msr >= 0x800 && msr <= 0x8ff;
+        bool opened = msr == 0x808 || msr == 0x80b;
+        if (!x2apic)
+            assert_int_equal(bit_says_exit(page, msr, false), bit_says_exit(plain, msr, false));
+        if (opened != !bit_says_exit(page, msr, true) && x2apic)
+            fail_msg("write of %#x", msr);
+    }
+    assert_false(bit_says_exit(page, 0x802, false));
+    assert_false(bit_says_exit(page, 0x827, false));
+    assert_true(bit_says_exit(page, 0x80b, false)); /* reading EOI faults */
+    for (size_t i = 0; i < ARRAY_LEN(must_exit); i++)
+        assert_true(bit_says_exit(page, must_exit[i], false));
+}
+
 static void test_tsc_aux_follows_rdtscp(void **state)
 {
     static uint8_t page[PAGE];
@@ -113,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_msr),
+        cmocka_unit_test(test_x2apic),
         cmocka_unit_test(test_tsc_aux_follows_rdtscp),
         cmocka_unit_test(test_what_guests_touch_directly),
         cmocka_unit_test(test_every_port_exits),

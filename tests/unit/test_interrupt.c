@@ -585,6 +585,22 @@ static void never_due_now(void **state)
     assert_int_equal(interrupt_next(&vcpu), 0x80);
 }
 
+/* The CPU has ended a level-triggered interrupt by itself; its line is still up: it comes again. */
+static void eoi_by_hardware(void **state)
+{
+    (void)state;
+    apic_write(&vcpu, VLAPIC_SVR, 0x1ff);
+    route(10, PIN_LEVEL(0x51), 0);
+    interrupt_set_irq(&vm, 10, true);
+    assert_int_equal(interrupt_take(&vcpu), 0x51);
+    assert_int_equal(interrupt_next(&vcpu), -1);
+    /* What the hardware does to ISR before the exit. */
+    vcpu.apic.page[VLAPIC_ISR + 0x51 / 32 * 16 + 0x51 % 32 / 8] = 0;
+    assert_int_equal(fake_exit((struct vm_exit){.eoi_vector = 0x51}, EXIT_EOI, 0), OUTCOME_RETRY);
+    assert_int_equal(interrupt_next(&vcpu), 0x51);
+    assert_true(vcpu.requests & REQUEST_EVENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -610,6 +626,7 @@ int main(void)
         cmocka_unit_test_setup(init_of_a_halted_one, setup),
         cmocka_unit_test_setup(earliest_timer, setup),
         cmocka_unit_test_setup(never_due_now, setup),
+        cmocka_unit_test_setup(eoi_by_hardware, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

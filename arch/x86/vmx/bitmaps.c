@@ -42,6 +42,26 @@ void vmx_build_msr_bitmap(uint8_t *page, const struct msr_features *features)
     }
 }
 
+static void open(uint8_t *page, uint32_t msr, bool write)
+{
+    page[locate(msr) + (write ? WRITE_HALF : 0)] &= (uint8_t)~BIT(msr % 8);
+}
+
+void vmx_open_x2apic(uint8_t *page)
+{
+    /* ID, version; TPR; PPR; LDR; SVR; ISR, TMR, IRR, ESR; LVTs but CMCI; initial count; divide. */
+    static const struct {
+        uint16_t first, last;
+    } reads[] = {{0x802, 0x803}, {0x808, 0x808}, {0x80a, 0x80a}, {0x80d, 0x80d}, {0x80f, 0x828},
+                 {0x832, 0x838}, {0x83e, 0x83e}};
+    for (size_t i = 0; i < ARRAY_LEN(reads); i++)
+        for (uint32_t msr = reads[i].first; msr <= reads[i].last; msr++)
+            open(page, msr, false);
+    open(page, 0x808, true);
+    open(page, 0x80b, true);
+    /* Not SELF_IPI: what it requests would be RVI's, see apicv.c. */
+}
+
 bool vmx_msr_bitmap_exits(const uint8_t *page, uint32_t msr, bool write)
 {
     int at = locate(msr);

@@ -10,6 +10,9 @@
 
 /* Fills a page (4096 bytes): an MSR exits unless its row lets the hardware do it. */
 void vmx_build_msr_bitmap(uint8_t *page, const struct msr_features *features);
+/* Opens what the CPU virtualises in x2APIC mode: reads of registers that the page keeps current,
+ * writes of TPR, EOI and SELF IPI. */
+void vmx_open_x2apic(uint8_t *page);
 /* Fills two pages: every port exits; nothing is passed through. */
 void vmx_build_io_bitmaps(uint8_t *page_a, uint8_t *page_b);
 /* What the bitmap says: true if RDMSR (WRMSR) of that number exits. */

@@ -50,7 +50,8 @@ static bool take_out(struct vmx_raw *raw, const char *name, size_t len)
 {
     for (size_t i = 0; i < ARRAY_LEN(controls); i++) {
         const struct control *c = &controls[i];
-        if (c->need != WANTED || strlen(c->name) != len || memcmp(c->name, name, len) != 0)
+        bool optional = c->need == WANTED || c->need == LATER;
+        if (!optional || strlen(c->name) != len || memcmp(c->name, name, len) != 0)
             continue;
         raw->word[c->word] &= ~(BIT(c->bit) << 32);
         return true;
@@ -161,6 +162,8 @@ bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out)
         (raw->ept_vpid & EPT_CAP_INVEPT_SINGLE) && (raw->ept_vpid & EPT_CAP_INVEPT);
     out->invvpid_single =
         (raw->ept_vpid & VPID_CAP_SINGLE) && (raw->ept_vpid & VPID_CAP_INVVPID);
+    out->apicv = (out->allowed1[WORD_PROC2] & VMX_CTL_APICV) == VMX_CTL_APICV &&
+                 (out->word[WORD_PROC] & VMX_CTL(USE_TPR_SHADOW));
     out->timer_shift = raw->misc & 0x1f;
     out->can_run = out->missing == 0;
     return out->can_run;

@@ -21,6 +21,11 @@ enum vmx_control_bit {
 };
 #define VMX_CTL(name)     ((uint32_t)BIT(VMX_BIT_##name))
 
+/* Of PROC2: used together or not at all, while a guest's APIC is in x2APIC mode. */
+#define VMX_CTL_APICV                                                         \
+    (VMX_CTL(VIRTUALIZE_X2APIC_MODE) | VMX_CTL(APIC_REGISTER_VIRTUALIZATION) | \
+     VMX_CTL(VIRTUAL_INTERRUPT_DELIVERY))
+
 #define EPT_CAP_WALK_4    BIT(6)
 #define EPT_CAP_WB        BIT(14)
 #define EPT_CAP_2M        BIT(16)
@@ -51,12 +56,14 @@ struct vmx_caps {
     uint32_t allowed1[WORD_COUNT]; /* what may be added */
     bool can_run;                 /* nothing REQUIRED is missing */
     bool ept_1g, ept_ad, invept_single, invvpid_single;
+    bool apicv;                   /* x2APIC accesses and interrupt delivery in hardware */
     unsigned timer_shift;         /* the preemption timer counts once per 2^shift TSC ticks */
     unsigned missing;             /* REQUIRED rows that failed */
 };
 
-/* Takes the WANTED controls whose names stand in list (comma-separated) out of what the CPU offers:
- * each degradation can be tried on any machine. Returns the first word that names none, or NULL. */
+/* Takes the controls that can be done without (WANTED, LATER) and whose names stand in list
+ * (comma-separated) out of what the CPU offers: each degradation can be tried on any machine.
+ * Returns the first word that names none, or NULL. */
 const char *vmx_caps_without(struct vmx_raw *raw, const char *list);
 MUST_CHECK bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out);
 

@@ -47,6 +47,15 @@ static void set_tpr_threshold(struct vcpu *v)
     vmcs_set(TPR_THRESHOLD, threshold);
 }
 
+/* After IRR or ISR have changed: when the CPU has to come back for what still waits. */
+static void update_apic(struct vcpu *v)
+{
+    if (vmx_of(v)->apicv)
+        vmx_apicv_update(v);
+    else
+        set_tpr_threshold(v);
+}
+
 /* What core has for v, and what of v's state decides about it. */
 static void gather(struct vcpu *v, struct event_state *s)
 {
@@ -87,11 +96,11 @@ bool vmx_inject_events(struct vcpu *v)
     gather(v, &s);
     event_next(&s, &choice);
     set_windows(vmx_of(v), &choice);
-    set_tpr_threshold(v);
     switch (choice.source) {
     case EVENT_SHUTDOWN:
         return false;
     case EVENT_NONE:
+        update_apic(v);
         return true;
     case EVENT_FROM_NMI:
         v->nmi_pending = false;
@@ -107,6 +116,7 @@ bool vmx_inject_events(struct vcpu *v)
     if (choice.source == EVENT_FROM_EXCEPTION && choice.event.vector == VECTOR_PF)
         write_cr2(v->fault_address);
     inject(choice.event);
+    update_apic(v);
     return true;
 }
 

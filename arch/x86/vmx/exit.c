@@ -114,6 +114,12 @@ static void vmx_decode_window(struct vcpu *v, struct vm_exit *x)
     vmcs_set(PROC_BASED_CONTROLS, xv->proc_controls);
 }
 
+static void vmx_decode_eoi(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    x->eoi_vector = (uint8_t)vmcs_get(EXIT_QUALIFICATION);
+}
+
 static void vmx_decode_cr(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t q = vmcs_get(EXIT_QUALIFICATION);

@@ -152,4 +152,5 @@ void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
                 CR0_ET | (start->mode != START_REAL ? CR0_PE : 0) | (wide ? CR0_PG : 0));
     memcpy(v->gpr, start->gpr, sizeof(v->gpr));
     memset(xv->msr, 0, sizeof(xv->msr));
+    vmx_apicv_reset(v);
 }

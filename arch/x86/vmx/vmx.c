@@ -23,7 +23,7 @@
 
 struct vmx_raw vmx_raw;
 struct vmx_caps vmx_caps;
-hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap;
+hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap, vmx_msr_bitmap_x2apic;
 
 static void read_raw(struct vmx_raw *raw)
 {
@@ -184,6 +184,7 @@ static struct backend vmx_backend = {
     .cpl = vmx_cpl,
     .code_bits = vmx_code_bits,
     .finish_step = vmx_finish_step,
+    .apic_mode = vmx_apic_mode,
     .intercept_dr = vmx_intercept_dr,
     .load_pdptes = vmx_load_pdptes,
     .flush_tlb = vmx_flush_tlb,
@@ -197,12 +198,14 @@ static struct backend vmx_backend = {
 static bool make_bitmaps(void)
 {
     void *a = pool_alloc(&vmx_io_bitmap_a), *b = pool_alloc(&vmx_io_bitmap_b);
-    void *m = pool_alloc(&vmx_msr_bitmap);
-    if (!a || !b || !m)
+    void *m = pool_alloc(&vmx_msr_bitmap), *x = pool_alloc(&vmx_msr_bitmap_x2apic);
+    if (!a || !b || !m || !x)
         return false;
     struct msr_features features = {vmx_backend.has_rdtscp, vmx_backend.has_xsaves};
     vmx_build_io_bitmaps(a, b);
     vmx_build_msr_bitmap(m, &features);
+    vmx_build_msr_bitmap(x, &features);
+    vmx_open_x2apic(x);
     vmx_find_switched_msrs(&features);
     return true;
 }

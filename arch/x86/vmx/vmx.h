@@ -23,6 +23,8 @@ struct vmx_vcpu {
     void *vmcs_page;
     bool tpr_shadow;       /* the APIC's page is the CPU's virtual-APIC page */
     uint8_t tpr_threshold; /* as written to TPR_THRESHOLD */
+    bool apicv;            /* the CPU delivers the APIC's interrupts */
+    uint64_t eoi_exit[4];  /* as written to EOI_EXIT_BITMAP_n */
     uint64_t msr[VMX_MSR_SWITCHED];
 };
 
@@ -33,7 +35,7 @@ struct vmx_vm {
 
 extern struct vmx_raw vmx_raw;
 extern struct vmx_caps vmx_caps;
-extern hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap;
+extern hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap, vmx_msr_bitmap_x2apic;
 
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 {
@@ -76,6 +78,11 @@ void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
 void vmx_cancel_step(void);
 bool vmx_interrupts_enabled(struct vcpu *v);
+
+/* apicv.c: the local APIC in hardware. */
+void vmx_apic_mode(struct vcpu *v);
+void vmx_apicv_reset(struct vcpu *v);
+void vmx_apicv_update(struct vcpu *v);
 
 /* exit.c */
 enum outcome vmx_run(struct vcpu *v);
