@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * testdev: the devices that `devices = +testdev` brings, seen from inside: fw_cfg at 510h, interrupt
- * lines at 2000h, the latch at E0h, memory at FF000000h; then it exits by port F4h with status=N.
- * Words: cpus=N, how many fw_cfg ought to say; absent: nothing of it may be there. Interrupts stay
- * off: a request is seen in the 8259's and the local APIC's IRR. Have open: QEMU's "fw_cfg"
- * document; the data sheets "8259A" and "82093AA"; SDM "APIC".
+ * testdev: the devices that `devices = +testdev` brings, seen from inside: fw_cfg at 510h,
+ * interrupt lines at 2000h, the latch at E0h, memory at FF000000h; then it exits by port F4h with
+ * status=N. Words: cpus=N, how many fw_cfg ought to say; absent: nothing of it may be there.
+ * Interrupts stay off: a request is seen in the 8259's and the local APIC's IRR. Have open: QEMU's
+ * "fw_cfg" document; the data sheets "8259A" and "82093AA"; SDM "APIC".
  */
 #include "guests/lib/guest.h"
 
@@ -169,7 +169,7 @@ static void check_line(unsigned n, bool there)
     route(pin, RTE_MASKED);
 }
 
-/* A line that stays high is not touched by what happens to others, be it ours or another device's. */
+/* A line that stays high is not touched by what happens to others, ours or another device's. */
 static void check_neighbours(void)
 {
     out8(UART_MCR, 8); /* OUT2 lets the interrupt out, which says that the transmitter is empty */
