@@ -50,6 +50,8 @@ struct backend {
     unsigned (*cpl)(struct vcpu *v);
     /* Default operand size of the code that runs: 16, 32 or 64. */
     unsigned (*code_bits)(struct vcpu *v);
+    /* The same at CPL 0, else 0. */
+    unsigned (*kernel_code_bits)(struct vcpu *v);
     /* Clears the interrupt shadow and queues the single-step trap that stepping over an
      * instruction owes. */
     void (*finish_step)(struct vcpu *v);

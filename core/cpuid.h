@@ -57,6 +57,17 @@ void cpuid_build(struct cpuid_table *t, cpuid_read_fn *host, const struct cpuid_
 void cpuid_look_up(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
                    const struct cpuid_dynamic *d, struct cpuid_regs *out);
 
+/* Basic leaves whose answer depends on the subleaf or on the vCPU. */
+#define CPUID_SPECIAL_LEAVES (BIT(1) | BIT(4) | BIT(7) | BIT(0xb) | BIT(0xd))
+
+/* The registers of a basic leaf whose answer is always the same; NULL: ask cpuid_look_up(). */
+static inline const struct cpuid_regs *cpuid_plain(const struct cpuid_table *t, uint32_t leaf)
+{
+    if (leaf > t->max_basic || (CPUID_SPECIAL_LEAVES >> leaf & 1))
+        return NULL;
+    return &t->basic[leaf];
+}
+
 /* The CR4 bits that a guest may set: each follows from a feature that the table shows. */
 uint64_t cpuid_cr4_bits(const struct cpuid_table *t);
 

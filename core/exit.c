@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where every exit goes. The table is the whole story; the dispatcher counts, calls, and is the one
- * place that steps RIP. A kind without a subject of its own has its few lines here.
+ * Where every exit goes: the table is the whole story. exit_dispatch() in dispatch.h counts, calls,
+ * and is the one place that steps RIP. A kind without a subject of its own has its few lines here.
  */
 #include "core/exit.h"
 
 #include "arch/x86/regs.h"
-#include "core/backend.h"
+#include "core/dispatch.h"
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/sched.h"
@@ -16,10 +16,7 @@ static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, 
     exit_retry, exit_timer, exit_window, exit_eoi, exit_triple_fault, exit_entry_failed,
     exit_machine_check, exit_unknown;
 
-static const struct {
-    exit_fn *handler;
-    const char *name;
-} exit_table[EXIT_KINDS] = {
+const struct exit_row exit_table[EXIT_KINDS] = {
     [EXIT_CPUID]         = {exit_cpuid,         "CPUID"},
     [EXIT_VMCALL]        = {exit_vmcall,        "VMCALL"},
     [EXIT_RDMSR]         = {exit_rdmsr,         "RDMSR"},
@@ -55,26 +52,15 @@ const char *exit_kind_name(unsigned kind)
     return kind < EXIT_KINDS ? exit_table[kind].name : "?";
 }
 
-/* The new RIP was beyond 4 GiB and the old one was not, or it wrapped: in 32-bit code EIP wraps. */
-static COLD uint64_t step_far(struct vcpu *v, uint64_t next)
+/* The new RIP may have gone past a multiple of 4 GiB: in 32-bit code EIP wraps. */
+COLD uint64_t exit_step_far(struct vcpu *v, uint64_t next)
 {
     return backend->code_bits(v) == 64 ? next : (uint32_t)next;
 }
 
-__attribute__((hot)) enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x)
+void exit_step_and_wait(struct vcpu *v, const struct vm_exit *x)
 {
-    v->exits[x->kind]++;
-    v->trail[v->trail_count++ % VCPU_TRAIL] = x->kind;
-    enum outcome outcome = exit_table[x->kind].handler(v, x);
-    if (outcome == OUTCOME_ADVANCE || outcome == OUTCOME_BLOCK) {
-        uint64_t next = v->rip + x->length;
-        if (unlikely((next ^ v->rip) >> 32))
-            next = step_far(v, next);
-        v->rip = next; /* the only line in the program that steps RIP */
-        if (unlikely(x->slow_step))
-            backend->finish_step(v);
-    }
-    return outcome;
+    exit_step(v, x);
 }
 
 static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)

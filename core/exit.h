@@ -54,11 +54,19 @@ enum outcome {
 
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
+/* kind and reason as EXIT_HEAD() lays them out, the rest 0: one store instead of four. */
+#define EXIT_HEAD(kind, reason) ((uint64_t)(kind) | (uint64_t)(reason) << 32)
+
 struct vm_exit {
-    uint8_t kind;    /* enum exit_kind */
-    uint8_t length;  /* of the instruction, bytes; 0 unless the exit is one instruction's */
-    bool slow_step;  /* stepping has to mind an interrupt shadow or a single-step trap */
-    uint16_t reason; /* the backend's own number, for reports */
+    union {
+        struct {
+            uint8_t kind;    /* enum exit_kind */
+            uint8_t length;  /* of the instruction, bytes; 0 unless the exit is one instruction's */
+            bool slow_step;  /* stepping has to mind an interrupt shadow or a single-step trap */
+            uint16_t reason __attribute__((aligned(4))); /* the backend's own number, for reports */
+        };
+        uint64_t head;
+    };
     union {
         struct {
             uint16_t port;
@@ -94,8 +102,15 @@ struct vm_exit {
  * and answer OUTCOME_ADVANCE. */
 typedef enum outcome exit_fn(struct vcpu *v, struct vm_exit *x);
 
-/* Counts, calls the handler of x->kind and steps RIP if that is the outcome. */
-enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x);
+_Static_assert(offsetof(struct vm_exit, reason) == 4, "EXIT_HEAD");
+
+struct exit_row {
+    exit_fn *handler;
+    const char *name;
+};
+
+/* By enum exit_kind; exit_dispatch() in dispatch.h calls its rows. */
+extern const struct exit_row exit_table[];
 /* "CPUID" for EXIT_CPUID and so on. */
 const char *exit_kind_name(unsigned kind);
 

@@ -61,9 +61,17 @@ bool guest_has_1g_pages(void)
     return has_1g;
 }
 
-enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
+static inline enum outcome answer(struct vcpu *v, const struct cpuid_regs *r)
 {
-    (void)x;
+    v->gpr[GPR_RAX] = r->eax;
+    v->gpr[GPR_RBX] = r->ebx;
+    v->gpr[GPR_RCX] = r->ecx;
+    v->gpr[GPR_RDX] = r->edx;
+    return OUTCOME_ADVANCE;
+}
+
+static __attribute__((noinline)) enum outcome look_up(struct vcpu *v)
+{
     uint32_t leaf = (uint32_t)v->gpr[GPR_RAX];
     struct cpuid_dynamic now = {
         .xcr0 = v->xcr0, .apic_id = v->index, .cpus = v->vm->vcpu_count};
@@ -72,9 +80,12 @@ enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
     if (leaf == 1)
         now.cr4 = backend->get_reg(v, VREG_CR4);
     cpuid_look_up(&table, leaf, (uint32_t)v->gpr[GPR_RCX], &now, &r);
-    v->gpr[GPR_RAX] = r.eax;
-    v->gpr[GPR_RBX] = r.ebx;
-    v->gpr[GPR_RCX] = r.ecx;
-    v->gpr[GPR_RDX] = r.edx;
-    return OUTCOME_ADVANCE;
+    return answer(v, &r);
+}
+
+enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    const struct cpuid_regs *plain = cpuid_plain(&table, (uint32_t)v->gpr[GPR_RAX]);
+    return likely(plain != NULL) ? answer(v, plain) : look_up(v);
 }

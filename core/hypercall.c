@@ -14,7 +14,7 @@
 /* What a hypercall leaves: a value for RAX and an outcome. */
 struct hypercall {
     struct vcpu *v;
-    uint64_t arg[4];
+    uint64_t arg[4]; /* as many as its row says; the others are not set */
     uint64_t result;
 };
 
@@ -23,8 +23,11 @@ typedef enum outcome hypercall_fn(struct hypercall *h);
 #include "core/abi/hypercalls.def"
 #undef HYPERCALL
 
-static hypercall_fn *const table[] = {
-#define HYPERCALL(number, name, args, text) [number] = hypercall_##name,
+static const struct {
+    hypercall_fn *fn;
+    uint64_t args;
+} table[] = {
+#define HYPERCALL(number, name, args, text) [number] = {hypercall_##name, args},
 #include "core/abi/hypercalls.def"
 #undef HYPERCALL
 };
@@ -86,26 +89,37 @@ static enum outcome hypercall_EXIT(struct hypercall *h)
     return vm_stop(h->v->vm, STOP_EXIT, "exit by hypercall, status %u", (uint32_t)h->arg[0]);
 }
 
+static void take_arguments(struct hypercall *h, uint64_t mask)
+{
+    const uint64_t *gpr = h->v->gpr;
+    h->arg[0] = gpr[GPR_RDI] & mask;
+    h->arg[1] = gpr[GPR_RSI] & mask;
+    h->arg[2] = gpr[GPR_RDX] & mask;
+    h->arg[3] = gpr[GPR_R10] & mask;
+}
+
 enum outcome exit_vmcall(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
-    bool wide = backend->code_bits(v) == 64;
-    uint64_t mask = wide ? UINT64_MAX : UINT32_MAX;
-    struct hypercall h = {
-        .v = v,
-        .arg = {v->gpr[GPR_RDI] & mask, v->gpr[GPR_RSI] & mask, v->gpr[GPR_RDX] & mask,
-                v->gpr[GPR_R10] & mask},
-    };
+    struct hypercall h;
+    unsigned bits = backend->kernel_code_bits(v);
+    uint64_t mask = bits == 64 ? UINT64_MAX : UINT32_MAX;
     uint64_t number = v->gpr[GPR_RAX] & mask;
     enum outcome outcome = OUTCOME_ADVANCE;
-    if (backend->cpl(v) != 0)
+    h.v = v;
+    if (unlikely(bits == 0)) {
+        mask = backend->code_bits(v) == 64 ? UINT64_MAX : UINT32_MAX;
         h.result = (uint64_t)PLINTH_EPERM;
-    else if (number >= ARRAY_LEN(table) || !table[number])
+    } else if (unlikely(number >= ARRAY_LEN(table)) || unlikely(!table[number].fn)) {
         h.result = (uint64_t)PLINTH_ENOSYS;
-    else
-        outcome = table[number](&h);
-    /* RETRY runs the same VMCALL again: its number must still be in RAX. */
-    if (outcome != OUTCOME_RETRY)
-        v->gpr[GPR_RAX] = h.result & mask;
+    } else {
+        if (table[number].args)
+            take_arguments(&h, mask);
+        outcome = table[number].fn(&h);
+        /* RETRY runs the same VMCALL again: its number must still be in RAX. */
+        if (unlikely(outcome == OUTCOME_RETRY))
+            return outcome;
+    }
+    v->gpr[GPR_RAX] = h.result & mask;
     return outcome;
 }

@@ -12,6 +12,8 @@
 #include "core/log.h"
 #include "core/vm.h"
 
+#define TRAIL_SHOWN 16
+
 static const char *mode_name(uint64_t cr0, uint64_t efer, uint64_t rflags, uint32_t cs)
 {
     if (!(cr0 & CR0_PE))
@@ -50,11 +52,14 @@ void report_registers(struct vcpu *v, fmt_sink_fn *sink, void *ctx)
 
 void report_trail(const struct vcpu *v, fmt_sink_fn *sink, void *ctx)
 {
-    uint32_t n = v->trail_count < VCPU_TRAIL ? v->trail_count : VCPU_TRAIL;
+    uint64_t total = 0;
+    for (unsigned k = 0; k < EXIT_KINDS; k++)
+        total += v->exits[k];
+    unsigned n = (unsigned)min_u64(total, TRAIL_SHOWN);
     fmt_write(sink, ctx, "  last exits:");
-    for (uint32_t i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         fmt_write(sink, ctx, "%s %s", i ? "," : "",
-                  exit_kind_name(v->trail[(v->trail_count - n + i) % VCPU_TRAIL]));
+                  exit_kind_name(v->trail[(v->trail_at - n + i) % VCPU_TRAIL]));
     fmt_write(sink, ctx, "%s\n", n ? "" : " none");
 }
 

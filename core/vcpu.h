@@ -51,7 +51,7 @@ enum vcpu_state {
 #define REQUEST_INIT       BIT(3) /* an INIT has come: reset, then wait for a start-up IPI */
 #define REQUEST_STARTUP    BIT(4) /* a start-up IPI has come: start at startup_vector */
 
-#define VCPU_TRAIL         16 /* a power of two */
+#define VCPU_TRAIL         256 /* as many as a byte counts */
 
 struct vcpu {
     /* Saved by the exit assembly, which starts at offset 0. GPR_RSP lives in the backend. */
@@ -101,7 +101,7 @@ struct vcpu {
     uint64_t exits[EXIT_KINDS];
     uint64_t ran;       /* TSC ticks in its slices */
     uint64_t switches;
-    uint32_t trail_count;
+    uint8_t trail_at;          /* where the next goes; wraps by itself */
     uint8_t trail[VCPU_TRAIL]; /* kinds of the last exits, a ring */
 };
 

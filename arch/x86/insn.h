@@ -47,9 +47,9 @@ static inline void out32(uint16_t port, uint32_t v)
 
 static inline uint64_t rdtsc(void)
 {
-    uint32_t lo, hi;
+    uint64_t lo, hi; /* the CPU clears the upper halves */
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return (uint64_t)hi << 32 | lo;
+    return hi << 32 | lo;
 }
 
 /* Faults when the MSR does not exist: for numbers the CPU is known to have. See exception.h for

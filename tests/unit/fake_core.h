@@ -105,6 +105,12 @@ static unsigned fake_code_bits(struct vcpu *v)
     return fake.code_bits;
 }
 
+static unsigned fake_kernel_code_bits(struct vcpu *v)
+{
+    (void)v;
+    return fake.cpl ? 0 : fake.code_bits;
+}
+
 static void fake_finish_step(struct vcpu *v)
 {
     (void)v;
@@ -176,6 +182,7 @@ static struct backend fake_backend = {
     .set_segment = fake_set_segment,
     .cpl = fake_cpl,
     .code_bits = fake_code_bits,
+    .kernel_code_bits = fake_kernel_code_bits,
     .finish_step = fake_finish_step,
     .apic_mode = fake_apic_mode,
     .intercept_dr = fake_intercept_dr,

@@ -64,19 +64,19 @@ static void counts_and_trail(void **state)
     assert_int_equal(vcpu.exits[EXIT_CPUID], (VCPU_TRAIL + 3) / 2);
     assert_int_equal(vcpu.exits[EXIT_CACHE], (VCPU_TRAIL + 4) / 2);
     assert_int_equal(vcpu.exits[EXIT_HLT], 0);
-    assert_int_equal(vcpu.trail_count, VCPU_TRAIL + 3);
+    assert_int_equal(vcpu.trail_at, 3);
     assert_int_equal(vcpu.trail[2], EXIT_CACHE);  /* exit VCPU_TRAIL + 2 has come round */
     assert_int_equal(vcpu.trail[3], EXIT_CPUID);  /* exit 3 */
     assert_int_equal(fake.cpuids, (VCPU_TRAIL + 3) / 2);
 }
 
-/* The ring's index survives the wrap of its counter. */
+/* The ring's last place, then its first. */
 static void trail_wraps(void **state)
 {
     (void)state;
-    vcpu.trail_count = UINT32_MAX;
+    vcpu.trail_at = VCPU_TRAIL - 1;
     fake_exit((struct vm_exit){0}, EXIT_CACHE, 2);
-    assert_int_equal(vcpu.trail_count, 0);
+    assert_int_equal(vcpu.trail_at, 0);
     assert_int_equal(vcpu.trail[VCPU_TRAIL - 1], EXIT_CACHE);
 }
 

@@ -7,16 +7,20 @@
  */
 #include "asm_offsets.h"
 
-    .macro load_guest base
+    .macro load_guest_few base      /* without RBX, RDI and what C functions preserve */
     mov VCPU_GPR_RAX(\base), %rax
     mov VCPU_GPR_RCX(\base), %rcx
     mov VCPU_GPR_RDX(\base), %rdx
-    mov VCPU_GPR_RBP(\base), %rbp
     mov VCPU_GPR_RSI(\base), %rsi
     mov VCPU_GPR_R8(\base), %r8
     mov VCPU_GPR_R9(\base), %r9
     mov VCPU_GPR_R10(\base), %r10
     mov VCPU_GPR_R11(\base), %r11
+    .endm
+
+    .macro load_guest base          /* without RBX and RDI */
+    load_guest_few \base
+    mov VCPU_GPR_RBP(\base), %rbp
     mov VCPU_GPR_R12(\base), %r12
     mov VCPU_GPR_R13(\base), %r13
     mov VCPU_GPR_R14(\base), %r14
@@ -70,7 +74,15 @@ vmx_exit_entry:
     mov VCPU_HOST_RSP(%rbx), %rsp
     mov %rbx, %rdi
     call vmx_handle_exit
-    test %al, %al
+    cmp $1, %eax                    /* VMX_RESUME_FAST */
+    jne 2f
+    load_guest_few %rbx
+    mov VCPU_GPR_RDI(%rbx), %rdi
+    mov VCPU_GPR_RBX(%rbx), %rbx
+    vmresume
+    jmp vmx_enter_failed
+
+2:  test %eax, %eax                 /* VMX_LEAVE */
     jz 2f
     load_guest %rbx
     mov VCPU_GPR_RDI(%rbx), %rdi

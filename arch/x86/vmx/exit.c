@@ -11,6 +11,7 @@
 #include "arch/x86/regs.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
+#include "core/dispatch.h"
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -129,6 +130,9 @@ static void vmx_decode_cr(struct vcpu *v, struct vm_exit *x)
     x->cr.access = access[q >> 4 & 3];
     x->cr.gpr = q >> 8 & 0xf;
     x->cr.lmsw = (uint16_t)(q >> 16);
+    /* It may write a register that VMX_RESUME_FAST doesn't load. */
+    if (x->cr.access == CR_READ)
+        x->slow_step = true;
 }
 
 static void vmx_decode_dr(struct vcpu *v, struct vm_exit *x)
@@ -144,6 +148,9 @@ static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t q = vmcs_get(EXIT_QUALIFICATION);
     (void)v;
+    /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
+     * one that drives its UART so would make ours overrun. */
+    sti_nop_cli();
     x->io.size = (uint8_t)((q & 7) + 1);
     x->io.in = q & BIT(3);
     x->io.string = q & BIT(4);
@@ -169,18 +176,26 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
     x->memory.table = (q & BITS(8, 7)) == BIT(7);
 }
 
-#define ROW_INSN  1
-#define ROW_NEVER 2
+/* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
+#define HEAD_INSN BIT(63)
 
-static const struct exit_row {
+static const struct vmx_exit_row {
     vmx_decode_fn *decode;
-    uint8_t kind, flags;
-    const char *name, *why;
+    uint64_t head;
 } rows[] = {
-#define INSN(n, name_, fn, kind_)  [n] = {fn, kind_, ROW_INSN, #name_, NULL},
-#define EXIT(n, name_, fn, kind_)  [n] = {fn, kind_, 0, #name_, NULL},
-#define NEVER(n, name_, why_) \
-    [n] = {vmx_decode_qualification, EXIT_UNKNOWN, ROW_NEVER, #name_, why_},
+#define INSN(n, name, fn, kind)  [n] = {fn, EXIT_HEAD(kind, n) | HEAD_INSN},
+#define EXIT(n, name, fn, kind)  [n] = {fn, EXIT_HEAD(kind, n)},
+#define NEVER(n, name, why)      [n] = {vmx_decode_qualification, EXIT_HEAD(EXIT_UNKNOWN, n)},
+#include "arch/x86/vmx/exits.def"
+#undef INSN
+#undef EXIT
+#undef NEVER
+};
+
+static const char *const names[] = {
+#define INSN(n, name, fn, kind)  [n] = #name,
+#define EXIT(n, name, fn, kind)  [n] = #name,
+#define NEVER(n, name, why)      [n] = #name,
 #include "arch/x86/vmx/exits.def"
 #undef INSN
 #undef EXIT
@@ -189,7 +204,7 @@ static const struct exit_row {
 
 const char *vmx_reason_name(unsigned reason)
 {
-    return reason < ARRAY_LEN(rows) ? rows[reason].name : "not in the manual";
+    return reason < ARRAY_LEN(names) ? names[reason] : "not in the manual";
 }
 
 /* Sets the preemption timer to what is left of the slice or until the next timer event. The timer
@@ -237,55 +252,71 @@ static bool look(struct vcpu *v)
 }
 
 /* An exit whose number has no row, or an entry that failed. */
-static COLD bool odd_exit(struct vcpu *v, uint32_t reason)
+static COLD enum vmx_next odd_exit(struct vcpu *v, uint32_t reason)
 {
     struct vmx_vcpu *xv = vmx_of(v);
     uint16_t basic = (uint16_t)reason;
-    struct vm_exit x = {.kind = EXIT_UNKNOWN, .reason = basic};
+    struct vm_exit x = {.head = EXIT_HEAD(EXIT_UNKNOWN, basic)};
     if ((reason & REASON_ENTRY_FAILED) && basic < ARRAY_LEN(rows))
-        x.kind = rows[basic].kind;
+        x.head = rows[basic].head;
     x.qualification = vmcs_get(EXIT_QUALIFICATION);
     xv->outcome = (uint8_t)exit_dispatch(v, &x);
-    return false;
+    return VMX_LEAVE;
 }
 
-__attribute__((hot)) bool vmx_handle_exit(struct vcpu *v)
+/* The end of an exit that is not the common case. */
+static __attribute__((noinline)) enum vmx_next after_exit(struct vcpu *v, const struct vm_exit *x,
+                                                          enum outcome outcome)
 {
-    uint32_t reason = vmcs_get(EXIT_REASON);
+    if (outcome == OUTCOME_ADVANCE || outcome == OUTCOME_BLOCK)
+        vmcs_set(GUEST_RIP, v->rip);
+    else if (x->slow_step && outcome <= OUTCOME_FAULT)
+        vmx_cancel_step();
+    if (outcome >= OUTCOME_BLOCK) {
+        vmx_of(v)->outcome = (uint8_t)outcome;
+        return VMX_LEAVE;
+    }
+    if (!v->requests && rdtsc() < v->look_at)
+        return VMX_RESUME;
+    return look(v) ? VMX_RESUME : VMX_LEAVE;
+}
+
+/* An exit that is not one instruction's. */
+static __attribute__((noinline)) enum vmx_next handle_event(struct vcpu *v,
+                                                            const struct vmx_exit_row *row)
+{
+    struct vm_exit x = {.head = row->head};
+    if (row->decode)
+        row->decode(v, &x);
+    return after_exit(v, &x, exit_dispatch(v, &x));
+}
+
+__attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
+{
+    uint64_t reason = vmx_vmread(VMCS_EXIT_REASON);
     struct vm_exit x;
     if (unlikely(reason >= ARRAY_LEN(rows)))
-        return odd_exit(v, reason);
-    const struct exit_row *row = &rows[reason];
-    x.kind = row->kind;
-    x.reason = (uint16_t)reason;
-    x.length = 0;
-    x.slow_step = false;
-    if (row->flags & ROW_INSN) {
-        x.length = (uint8_t)vmcs_get(EXIT_INSTRUCTION_LENGTH);
-        v->rip = vmcs_get(GUEST_RIP);
-        v->rflags = vmcs_get(GUEST_RFLAGS);
-        x.slow_step = (v->rflags & RFLAGS_TF) || (vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW);
-    }
+        return odd_exit(v, (uint32_t)reason);
+    const struct vmx_exit_row *row = &rows[reason];
+    __asm__("" : "+r"(row)); /* computed once */
+    x.head = row->head;
+    if ((int64_t)row->head >= 0) /* HEAD_INSN is not set */
+        return handle_event(v, row);
+    x.length = (uint8_t)vmcs_get(EXIT_INSTRUCTION_LENGTH);
+    vmx_vmread_to(VMCS_GUEST_RIP, &v->rip);
+    v->rflags = vmcs_get(GUEST_RFLAGS);
+    if (unlikely(v->rflags & RFLAGS_TF) ||
+        unlikely(vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW))
+        x.slow_step = true;
     if (row->decode)
         row->decode(v, &x);
     enum outcome outcome = exit_dispatch(v, &x);
-    if (outcome == OUTCOME_ADVANCE) {
-        vmcs_set(GUEST_RIP, v->rip);
-    } else if (unlikely(x.slow_step) && outcome <= OUTCOME_FAULT) {
-        vmx_cancel_step();
-    } else if (unlikely(outcome >= OUTCOME_BLOCK)) {
-        if (outcome == OUTCOME_BLOCK)
-            vmcs_set(GUEST_RIP, v->rip);
-        vmx_of(v)->outcome = (uint8_t)outcome;
-        return false;
-    }
-    /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
-     * one that drives its UART so would make ours overrun. */
-    if (x.kind == EXIT_IO)
-        sti_nop_cli();
-    if (unlikely(v->requests | (rdtsc() >= v->look_at)))
-        return look(v);
-    return true;
+    if (unlikely(outcome != OUTCOME_ADVANCE))
+        return after_exit(v, &x, outcome);
+    if (unlikely(x.slow_step) || unlikely(v->requests) || unlikely(rdtsc() >= v->look_at))
+        return after_exit(v, &x, OUTCOME_ADVANCE);
+    vmcs_set(GUEST_RIP, v->rip);
+    return VMX_RESUME_FAST;
 }
 
 enum outcome vmx_run(struct vcpu *v)

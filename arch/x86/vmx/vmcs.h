@@ -29,6 +29,12 @@ static inline void vmx_vmwrite(uint64_t field, uint64_t v)
     __asm__ volatile("vmwrite %1, %0" : : "r"(field), "r"(v) : "cc");
 }
 
+/* The same, straight to memory: for the hot path. */
+static inline void vmx_vmread_to(uint64_t field, uint64_t *v)
+{
+    __asm__ volatile("vmread %1, %0" : "=m"(*v) : "r"(field) : "cc");
+}
+
 /* False when the CPU has no such field. */
 static inline bool vmcs_read_checked(uint64_t field, uint64_t *v)
 {

@@ -183,6 +183,7 @@ static struct backend vmx_backend = {
     .set_segment = vmx_set_segment,
     .cpl = vmx_cpl,
     .code_bits = vmx_code_bits,
+    .kernel_code_bits = vmx_kernel_code_bits,
     .finish_step = vmx_finish_step,
     .apic_mode = vmx_apic_mode,
     .intercept_dr = vmx_intercept_dr,

@@ -57,6 +57,7 @@ void vmx_set_reg(struct vcpu *v, enum vreg reg, uint64_t value);
 void vmx_get_segment(struct vcpu *v, enum seg_name seg, struct segment *out);
 unsigned vmx_cpl(struct vcpu *v);
 unsigned vmx_code_bits(struct vcpu *v);
+unsigned vmx_kernel_code_bits(struct vcpu *v);
 void vmx_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s);
 uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr);
 void vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -86,11 +87,14 @@ void vmx_apicv_update(struct vcpu *v);
 
 /* exit.c */
 enum outcome vmx_run(struct vcpu *v);
-/* Called by enter.S at every exit; true: resume the guest. */
-bool vmx_handle_exit(struct vcpu *v);
+/* What enter.S does after an exit has been handled. FAST: RBP and R12 to R15, which C preserves,
+ * still hold the guest's values and are not loaded again. */
+enum vmx_next { VMX_LEAVE = 0, VMX_RESUME_FAST = 1, VMX_RESUME = 2 };
+/* Called by enter.S at every exit. */
+enum vmx_next vmx_handle_exit(struct vcpu *v);
 const char *vmx_reason_name(unsigned reason);
 
-/* enter.S: enters the guest and comes back when vmx_handle_exit() says false. Returns true, or
+/* enter.S: enters the guest and comes back when vmx_handle_exit() says VMX_LEAVE. Returns true, or
  * false when the CPU refused the VM-instruction itself (INSTRUCTION_ERROR says why). */
 bool vmx_enter(struct vcpu *v, bool launched);
 extern const char vmx_exit_entry[];
