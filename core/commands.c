@@ -73,10 +73,16 @@ static uint64_t ticks_ms(uint64_t ticks)
     return host_tsc_to_ns(ticks) / 1000000;
 }
 
+/* A VM's end adds up its vCPUs, which one that is kept still has. */
+static unsigned vcpus_to_add(const struct vm *vm)
+{
+    return vm->state > VM_RUNNING ? 0 : vm->vcpu_count;
+}
+
 static uint64_t vm_ran(const struct vm *vm)
 {
     uint64_t ran = vm->ran;
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
+    for (unsigned i = 0; i < vcpus_to_add(vm); i++)
         ran += vm->vcpu[i]->ran;
     return ran;
 }
@@ -84,7 +90,7 @@ static uint64_t vm_ran(const struct vm *vm)
 static uint64_t vm_exits(const struct vm *vm)
 {
     uint64_t n = vm->exits;
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
+    for (unsigned i = 0; i < vcpus_to_add(vm); i++)
         for (unsigned k = 0; k < EXIT_KINDS; k++)
             n += vm->vcpu[i]->exits[k];
     return n;

@@ -19,6 +19,9 @@
 #include "mm/pool.h"
 
 #define SCRUB_PIECE MIB(2)
+/* docs/config.md, on_reboot: so many lives of less than that, and there is no further one. */
+#define SHORT_LIVES_MAX 10u
+#define SHORT_LIFE_NS   UINT64_C(2000000000)
 #define VM_PAGES    ((unsigned)(ALIGN_UP(sizeof(struct vm), PAGE_SIZE) / PAGE_SIZE))
 
 static struct vm *vms[VM_MAX];
@@ -403,8 +406,23 @@ static void launch(struct vm *vm)
     log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);
 }
 
+/* A VM that cannot come up would restart for ever and bury the log. */
+static bool may_restart(struct vm *vm)
+{
+    bool lasted = vm->ended_ns - vm->started_ns >= SHORT_LIFE_NS;
+    vm->short_lives = lasted ? 0 : vm->short_lives + 1;
+    if (vm->short_lives < SHORT_LIVES_MAX)
+        return true;
+    log_warn("vm %s: not restarted: it ended %u times in a row within 2 s of its start",
+             vm->name, vm->short_lives);
+    vm->short_lives = 0; /* the operator may try again */
+    return false;
+}
+
 static void restart(struct vm *vm)
 {
+    if (!may_restart(vm))
+        return;
     vm->restarts++;
     log_info("vm %s: restarts", vm->name);
     vm_start(vm);

@@ -69,6 +69,7 @@ struct vm {
     uint32_t cpus;       /* vCPUs wanted */
     uint8_t on_reboot, on_poweroff, on_crash; /* enum config_action */
     uint32_t restarts;   /* since Plinth started */
+    uint32_t short_lives; /* of those, the last ones in a row that did not last */
 
     struct vcpu *vcpu[VM_VCPUS];
     unsigned vcpu_count;
