@@ -20,7 +20,7 @@ struct vcpu_start {
     uint64_t gpr[GPR_COUNT];
     uint64_t cs_base; /* real mode: selector is base / 16 */
     uint64_t gdt_base;
-    uint16_t gdt_limit;
+    uint16_t gdt_limit, idt_limit;
 };
 
 struct backend {

@@ -288,6 +288,7 @@ static bool load_flat(struct load *l, struct vcpu_start *start)
 {
     (void)l;
     start->mode = START_REAL;
+    start->idt_limit = 0x3ff; /* of real mode's table of vectors, as a BIOS sets it */
     start->rsp = FLAT_STACK;
     start->gpr[GPR_RDX] = 0x80; /* the first hard disk, as a BIOS would say */
     return true;

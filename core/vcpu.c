@@ -93,7 +93,8 @@ static void reset_state(struct vcpu *v, const struct vcpu_start *start)
 
 bool vcpu_handle_signals(struct vcpu *v, uint32_t requests)
 {
-    struct vcpu_start start = {.mode = START_REAL, .rip = 0xfff0, .cs_base = 0xffff0000};
+    struct vcpu_start start = {.mode = START_REAL, .rip = 0xfff0, .cs_base = 0xffff0000,
+                               .idt_limit = 0xffff};
     start.gpr[GPR_RDX] = 0x600; /* a family-6 processor */
     if (requests & REQUEST_INIT) {
         vlapic_init_reset(&v->apic);

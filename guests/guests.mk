@@ -8,7 +8,8 @@ GUEST_BIN := $(patsubst guests/%/boot.S,$(B)/guests/%.bin,$(sort $(wildcard gues
 
 # What is of use to a guest in the hypervisor's own PURE library is compiled once more for guests.
 GUEST_LIB_SRC := $(sort $(wildcard guests/lib/*.c)) core/lib/fmt.c core/lib/string.c
-GUEST_LIB := $(GUEST_LIB_SRC:%.c=$(B)/guests/obj/%.o) $(B)/guests/obj/guests/lib/start.S.o
+GUEST_LIB := $(GUEST_LIB_SRC:%.c=$(B)/guests/obj/%.o) $(B)/guests/obj/guests/lib/start.S.o \
+	$(B)/guests/obj/guests/lib/smp.S.o
 guest_src = $(sort $(wildcard guests/$(1)/*.c))
 guest_obj = $(patsubst %.c,$(B)/guests/obj/%.o,$(call guest_src,$(1)))
 

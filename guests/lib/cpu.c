@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's CPU tables and exceptions: TSS, IDT, and the handler behind GUEST_RUN. An exception
- * that nobody waits for is printed and ends the guest with status 255. Guests keep interrupts off:
- * there are no handlers for them. Have open: SDM "Interrupt and Exception Handling".
+ * that nobody waits for is printed and ends the guest with status 255. Interrupts are irq.c's. Have
+ * open: SDM "Interrupt and Exception Handling".
  */
 #include "guests/lib/guest.h"
 #include "guests/lib/start_info.h"
@@ -41,7 +41,7 @@ _Static_assert(offsetof(struct guest_regs, rflags) == 15 * 8, "start.S counts on
 _Static_assert(sizeof(struct tss) == 104, "the architecture's size");
 
 static struct tss tss;
-static uint64_t idt[32][2];
+uint64_t guest_idt[256][2]; /* the upper part is irq.c's */
 static uint8_t user_entry_stack[STACK_SIZE] __attribute__((aligned(16)));
 static uint8_t fault_stack[STACK_SIZE] __attribute__((aligned(16)));
 
@@ -53,16 +53,16 @@ static void load_tables(void)
     struct PACKED {
         uint16_t limit;
         uint64_t base;
-    } pointer = {sizeof(idt) - 1, (uint64_t)idt};
+    } pointer = {32 * 16 - 1, (uint64_t)guest_idt};
     uint64_t base = (uint64_t)&tss;
 
     for (unsigned v = 0; v < 32; v++) {
         uint64_t handler = (uint64_t)exception_stubs + v * 16;
         /* A double fault may mean that the stack is gone: it has its own, IST1. */
         uint64_t ist = v == 8 ? UINT64_C(1) << 32 : 0;
-        idt[v][0] = (handler & 0xffff) | (uint64_t)GUEST_CODE64 << 16 | GATE | ist
+        guest_idt[v][0] = (handler & 0xffff) | (uint64_t)GUEST_CODE64 << 16 | GATE | ist
                   | (handler & 0xffff0000) << 32;
-        idt[v][1] = handler >> 32;
+        guest_idt[v][1] = handler >> 32;
     }
     tss.rsp[0] = (uint32_t)(uintptr_t)(user_entry_stack + STACK_SIZE);
     tss.ist[0] = (uint32_t)(uintptr_t)(fault_stack + STACK_SIZE);

@@ -201,6 +201,7 @@ guest_start_info:
 
     .bss
     .balign 4096
+    .globl boot_pml4
 boot_pml4:
     .skip 4096
 boot_pdpt:

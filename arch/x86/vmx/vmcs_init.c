@@ -12,6 +12,7 @@
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/guest_cpu.h"
+#include "core/host.h"
 #include "core/lib/string.h"
 #include "core/vm.h"
 #include "mm/pool.h"
@@ -93,7 +94,13 @@ void vmx_vmcs_init(struct vcpu *v)
 {
     init_controls(v);
     init_host(v);
-    struct vcpu_start reset = {.mode = START_REAL, .rip = 0xfff0, .cs_base = 0xf0000};
+    struct vcpu_start reset = {.mode = START_REAL, .rip = 0xfff0, .cs_base = 0xf0000,
+                                .idt_limit = 0xffff};
+    /* An INIT leaves these, as all MSRs, alone: they are not vmx_vcpu_start()'s. */
+    vmcs_set(GUEST_IA32_PAT, PAT_RESET);
+    vmcs_set(GUEST_IA32_SYSENTER_CS, 0);
+    vmcs_set(GUEST_IA32_SYSENTER_ESP, 0);
+    vmcs_set(GUEST_IA32_SYSENTER_EIP, 0);
     vmx_vcpu_start(v, &reset);
 }
 
@@ -118,23 +125,31 @@ static void start_segments(struct vcpu *v, const struct vcpu_start *start)
     vmx_set_segment(v, SEG_TR, &tss);
 }
 
+/* Those that the CPU itself holds while v is the current vCPU. */
+static void reset_live_registers(struct vcpu *v)
+{
+    if (v->dr_live)
+        vmx_intercept_dr(v, true);
+    memset(v->dr, 0, sizeof(v->dr));
+    v->dr6 = DR6_RESET;
+    v->dr_used = false;
+    v->cr2 = 0;
+    if (v == host_current_vcpu())
+        write_cr2(0);
+}
+
 void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
 {
-    struct vmx_vcpu *xv = vmx_of(v);
     bool wide = start->mode == START_LONG;
     start_segments(v, start);
     vmcs_set(GUEST_GDTR_BASE, start->gdt_base);
     vmcs_set(GUEST_GDTR_LIMIT, start->mode == START_REAL ? 0xffff : start->gdt_limit);
     vmcs_set(GUEST_IDTR_BASE, 0);
-    vmcs_set(GUEST_IDTR_LIMIT, start->mode == START_REAL ? 0x3ff : 0);
+    vmcs_set(GUEST_IDTR_LIMIT, start->idt_limit);
     vmcs_set(GUEST_INTERRUPTIBILITY_STATE, 0);
     vmcs_set(GUEST_ACTIVITY_STATE, 0);
     vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
     vmcs_set(GUEST_IA32_DEBUGCTL, 0);
-    vmcs_set(GUEST_IA32_PAT, PAT_RESET);
-    vmcs_set(GUEST_IA32_SYSENTER_CS, 0);
-    vmcs_set(GUEST_IA32_SYSENTER_ESP, 0);
-    vmcs_set(GUEST_IA32_SYSENTER_EIP, 0);
     vmcs_set(GUEST_DR7, DR7_RESET);
     vmcs_set(GUEST_RFLAGS, RFLAGS_FIXED1);
     vmcs_set(GUEST_CR3, start->cr3);
@@ -151,6 +166,6 @@ void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
     vmx_set_reg(v, VREG_CR0,
                 CR0_ET | (start->mode != START_REAL ? CR0_PE : 0) | (wide ? CR0_PG : 0));
     memcpy(v->gpr, start->gpr, sizeof(v->gpr));
-    memset(xv->msr, 0, sizeof(xv->msr));
+    reset_live_registers(v);
     vmx_apicv_reset(v);
 }
