@@ -180,6 +180,7 @@ boot_gdtr:
     .long boot_gdt
     .long 0
     .balign 4096
+    .globl boot_pml4                /* started CPUs use it for their first steps, too */
 boot_pml4:
     .fill 4096, 1, 0
 boot_pdpt:

@@ -11,7 +11,9 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "arch/x86/vmx/vmx.h"
+#include "boot/cpus.h"
 #include "boot/multiboot2.h"
+#include "boot/panic.h"
 #include "boot/platform.h"
 #include "core/backend.h"
 #include "core/commands.h"
@@ -32,8 +34,9 @@
 #include "mm/pool.h"
 #include "mm/space.h"
 
-#define STACK_PAGES  8
 #define LOW_RESERVED MIB(1)
+/* Below where an EBDA may be, whatever the memory map says. */
+#define TRAMPOLINE_BELOW 0x90000
 #define MIN_MEMORY   MIB(16)
 /* The boot page tables reach this far; GRUB puts its information and the modules below. */
 #define BOOT_MAPPED  GIB(4)
@@ -44,6 +47,7 @@ extern const char image_boot_start[], image_text_start[], image_text_end[], imag
 NORETURN void boot_main(uint32_t magic, uint64_t information);
 
 static struct boot_info info;
+static hpa_t trampoline; /* 0: there is no page for it */
 static struct memmap map;
 static struct config config;
 static struct config_errors errors;
@@ -85,12 +89,17 @@ static void make_memory_map(void)
     for (unsigned i = 0; i < info.memory_count; i++)
         entries[i] = (struct memmap_entry){info.memory[i].base, info.memory[i].length,
                                            info.memory[i].type};
-    reserved[n++] = (struct extent){HPA(0), LOW_RESERVED};
+    reserved[n++] = (struct extent){HPA(0), PAGE_SIZE}; /* for now; see below */
     reserved[n++] = (struct extent){HPA((uint64_t)image_boot_start),
                                     (uint64_t)image_end - IMAGE_BASE - (uint64_t)image_boot_start};
     for (unsigned i = 0; i < info.module_count; i++)
         reserved[n++] = (struct extent){HPA(info.modules[i].start),
                                         info.modules[i].end - info.modules[i].start};
+    /* Other CPUs start in a page below 640 KiB; nothing else is ever put below 1 MiB. */
+    memmap_build(&map, entries, info.memory_count, reserved, n);
+    if (memmap_carve(&map, PAGE_SIZE, PAGE_SIZE, TRAMPOLINE_BELOW, &trampoline) != PL_OK)
+        trampoline = HPA(0);
+    reserved[0].size = LOW_RESERVED;
     memmap_build(&map, entries, info.memory_count, reserved, n);
     log_info("memory: %lu MiB usable in %u ranges%s", map.total >> 20, map.count,
              info.memory_from_efi ? " (EFI memory map)" : "");
@@ -130,9 +139,9 @@ static void enter_own_space(void)
 
 static void make_stacks(void)
 {
-    uint64_t ist[IST_COUNT], top = space_map_stack(STACK_PAGES);
+    uint64_t ist[IST_COUNT], top = space_map_stack(CPU_STACK_PAGES);
     for (unsigned i = 0; i < IST_COUNT; i++) {
-        ist[i] = space_map_stack(2);
+        ist[i] = space_map_stack(IST_STACK_PAGES);
         if (!ist[i] || !top)
             stop("no memory for stacks");
     }
@@ -288,9 +297,10 @@ static NORETURN void boot_rest(void)
     tsc_init(platform_pm_timer_port());               /* how fast time passes */
     log_info("TSC: %lu kHz (%s)", tsc_khz(), tsc_source());
     platform_clock();                                 /* what time it is */
-    platform_interrupts();                            /* local APIC, IOAPICs, the UART's line */
+    platform_interrupts(info.cmdline);                /* local APIC, IOAPICs, the UART's line */
     fpu_init();                                       /* guests' FPU state can be switched */
     choose_backend();                                 /* VMX on, or say what is missing */
+    cpus_start(info.cmdline, trampoline);             /* all the others */
     add_modules();                                    /* kernels, initrds, the configuration */
     read_config();
     sched_init(config.slice_ns);
@@ -298,12 +308,14 @@ static NORETURN void boot_rest(void)
     define_vms();                                     /* and start those with autostart */
     if (errors.count && config.vm_count == 0)
         power_count_failure();
+    cpus_release();                                   /* the others may run VMs, too */
     sched_run(stop_when_idle());
 }
 
 void boot_main(uint32_t magic, uint64_t information)
 {
     exception_init();
+    panic_init();
     cpu_init(&boot_cpu, 0);                           /* GDT, TSS, IDT: faults are reported */
     read_boot_info(magic, information);               /* consoles, then what GRUB said */
     make_memory_map();                                /* the two pools */

@@ -214,12 +214,22 @@ uint16_t platform_pm_timer_port(void)
     return port ? (uint16_t)acpi.pm_timer.address : 0;
 }
 
-unsigned platform_cpu_count(void)
+const struct acpi_cpu *platform_cpus(unsigned *count)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < acpi.cpu_count; i++)
-        n += acpi.cpus[i].enabled;
-    return n ? n : 1;
+    *count = acpi_found ? acpi.cpu_count : 0;
+    return acpi.cpus;
+}
+
+/* x2APIC mode if the operator wants it, or if there are CPUs that xAPIC mode cannot address. */
+static bool wants_x2apic(const char *cmdline)
+{
+    char option[16];
+    if (boot_option(cmdline, "apic", option, sizeof(option)) && str_eq(option, "x2apic"))
+        return true;
+    for (unsigned i = 0; acpi_found && i < acpi.cpu_count; i++)
+        if (acpi.cpus[i].enabled && acpi.cpus[i].apic_id >= 0xff)
+            return true;
+    return false;
 }
 
 /* --- interrupts --- */
@@ -266,7 +276,7 @@ static void route_uart(void)
         log_warn("console: no interrupt for the UART at %#x is known: it is polled", uart_port);
 }
 
-void platform_interrupts(void)
+void platform_interrupts(const char *cmdline)
 {
     pic_disable();
     hpa_t at = lapic_address();
@@ -278,6 +288,10 @@ void platform_interrupts(void)
     if (!registers)
         return;
     exception_set_interrupt_handler(handle_interrupt);
+    if (wants_x2apic(cmdline) && lapic_can_x2apic())
+        lapic_use_x2apic();
+    else if (wants_x2apic(cmdline))
+        log_warn("this CPU's APIC has no x2APIC mode");
     lapic_init(registers);
     this_cpu()->apic_id = lapic_id();
     for (unsigned i = 0; i < acpi.ioapic_count; i++) {

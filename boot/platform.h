@@ -7,6 +7,7 @@
 #define BOOT_PLATFORM_H
 
 #include "boot/multiboot2.h"
+#include "drivers/hw/acpi_tables.h"
 
 /* Consoles that need no memory: port E9h if it answers, and the UART that console= chooses. */
 void platform_console_early(const char *cmdline);
@@ -18,9 +19,10 @@ void platform_console_screen_off(void);
 void platform_acpi(const struct boot_info *info);
 uint16_t platform_pm_timer_port(void);
 /* 8259s off, IOAPICs masked, the UART's interrupt routed here, local APIC on. */
-void platform_interrupts(void);
+void platform_interrupts(const char *cmdline);
 /* Reads the battery clock; the TSC must be known. */
 void platform_clock(void);
-unsigned platform_cpu_count(void);
+/* The CPUs of the MADT, enabled and online capable ones; valid for good. */
+const struct acpi_cpu *platform_cpus(unsigned *count);
 
 #endif

@@ -52,6 +52,8 @@ unsigned host_cpu_index(void);
 unsigned host_cpu_count(void);
 /* The local APIC's ID of an online CPU, for people. */
 uint32_t host_cpu_apic_id(unsigned cpu);
+/* The CPUs that could not be started, counted by i from 0: why, or NULL beyond the last. */
+const char *host_cpu_left_out(unsigned i, uint32_t *apic_id);
 /* TSC ticks that `cpu` was ahead of the boot CPU when it started, and the half round trip within
  * which that was known; what was corrected is not in it. */
 int64_t host_cpu_tsc_skew(unsigned cpu, uint64_t *uncertainty);
@@ -119,6 +121,9 @@ NORETURN void host_reboot(void);
 /* --- the end: boot/panic.c --- */
 /* An exception in root mode that nothing survives. */
 NORETURN void host_exception(const struct exception_frame *f, uint64_t cr2);
+/* Before a panic prints anything: stops all other CPUs and breaks all locks, so that there is one
+ * report. Does not return when another CPU panics already. False: this one does, and failed. */
+bool host_panic_begin(void);
 /* Prints what is known about the machine's state behind a panic's message, then stops. */
 NORETURN void host_panic_end(void);
 

@@ -12,11 +12,9 @@
 
 void panic(const char *format, ...)
 {
-    static bool again;
     va_list args;
-    if (again)
+    if (!host_panic_begin())
         host_panic_end();
-    again = true;
     log_set_output(NULL);
     fmt_write(log_sink, NULL, "\nplinth: panic: ");
     va_start(args, format);

@@ -25,11 +25,13 @@ struct cpuid_regs {
 /* Leaf 1, EDX. */
 #define CPUID_1_EDX_MCE           BIT(7)
 #define CPUID_1_EDX_APIC          BIT(9)
+#define CPUID_1_EDX_MTRR          BIT(12)
 #define CPUID_1_EDX_PGE           BIT(13)
 #define CPUID_1_EDX_PAT           BIT(16)
 #define CPUID_1_EDX_FXSR          BIT(24)
 /* Leaf 7, subleaf 0, EBX. */
 #define CPUID_7_EBX_FSGSBASE      BIT(0)
+#define CPUID_7_EBX_TSC_ADJUST    BIT(1)
 #define CPUID_7_EBX_SMEP          BIT(7)
 #define CPUID_7_EBX_INVPCID       BIT(10)
 #define CPUID_7_EBX_SMAP          BIT(20)

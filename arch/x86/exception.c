@@ -24,6 +24,7 @@ struct idt_entry {
 };
 static struct idt_entry idt[256];
 static interrupt_fn *interrupt_handler;
+static nmi_fn *nmi_handler;
 
 #define GATE_INTERRUPT (UINT64_C(0x8e) << 40)
 
@@ -55,6 +56,11 @@ void exception_set_interrupt_handler(interrupt_fn *fn)
     interrupt_handler = fn;
 }
 
+void exception_set_nmi_handler(nmi_fn *fn)
+{
+    nmi_handler = fn;
+}
+
 void interrupt_deliver(uint8_t vector)
 {
     this_cpu()->interrupts++;
@@ -81,6 +87,8 @@ void exception_handle(struct exception_frame *f)
     }
     if (f->vector == VECTOR_NMI) {
         this_cpu()->nmi_count++;
+        if (nmi_handler)
+            nmi_handler(f);
         return;
     }
     if ((f->vector == VECTOR_GP || f->vector == VECTOR_UD) && fix_up(f))

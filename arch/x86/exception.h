@@ -27,6 +27,11 @@ typedef void interrupt_fn(uint8_t vector);
 void exception_set_interrupt_handler(interrupt_fn *fn);
 void interrupt_deliver(uint8_t vector);
 
+/* Registers who looks at NMIs, besides their count. It uses the NMI stack and may be called between
+ * any two instructions: no locks, no logging. */
+typedef void nmi_fn(const struct exception_frame *f);
+void exception_set_nmi_handler(nmi_fn *fn);
+
 /* MSR access that tolerates #GP: false when the MSR does not exist or refuses the value. */
 MUST_CHECK bool rdmsr_safe(uint32_t msr, uint64_t *v);
 MUST_CHECK bool wrmsr_safe(uint32_t msr, uint64_t v);

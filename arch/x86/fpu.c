@@ -30,19 +30,24 @@
 static uint64_t mask; /* 0: FXSAVE only */
 static size_t area_size = LEGACY_SIZE;
 
-void fpu_init(void)
+void fpu_init_cpu(void)
 {
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
-    write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
-    if (!(cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE))
-        return;
-    write_cr4(read_cr4() | CR4_OSXSAVE);
-    mask = cpuid(0xd, 0).eax & KNOWN;
+    write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | (mask ? CR4_OSXSAVE : 0));
+    if (mask)
+        xsetbv(0, mask);
+    this_cpu()->xcr0 = mask;
+}
+
+void fpu_init(void)
+{
+    if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
+        mask = cpuid(0xd, 0).eax & KNOWN;
     if ((mask & XCR0_AVX512) != XCR0_AVX512 || !(mask & XCR0_AVX))
         mask &= ~XCR0_AVX512;
-    xsetbv(0, mask);
-    this_cpu()->xcr0 = mask;
-    area_size = cpuid(0xd, 0).ebx;
+    fpu_init_cpu();
+    if (mask)
+        area_size = cpuid(0xd, 0).ebx; /* for what XCR0 holds now */
 }
 
 /* A standard-format area whose components in_use hold a pattern. */

@@ -27,6 +27,8 @@
 #define REG_TIMER_DIVIDE  0x3e0
 
 #define ICR_NMI           0x400u
+#define ICR_INIT          0x500u
+#define ICR_STARTUP       0x600u
 #define ICR_PENDING       BIT(12)
 #define ICR_ASSERT        BIT(14)
 
@@ -38,6 +40,7 @@
 #define MEASURE_NS        1000000
 
 static volatile char *registers;
+static uint64_t boot_base; /* the boot CPU's IA32_APIC_BASE */
 static bool present, x2apic, has_deadline;
 static uint64_t ticks_per_tsc_32; /* timer ticks per TSC tick, 32.32 fixed point */
 
@@ -76,28 +79,72 @@ static void measure_timer(void)
     ticks_per_tsc_32 = (passed << 32) / (now - begin);
 }
 
-void lapic_init(void *mapped)
+bool lapic_can_x2apic(void)
 {
-    uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
-    registers = mapped;
-    x2apic = base & APIC_BASE_X2APIC;
-    present = true;
+    return cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
+}
+
+void lapic_use_x2apic(void)
+{
+    wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+}
+
+/* Every CPU's registers. NMIs from outside are the boot CPU's alone: one taker will do. */
+static void switch_on(uint32_t lint1)
+{
     lapic_write(REG_TPR, 0);
     lapic_write(REG_LVT_LINT0, (uint32_t)LVT_MASKED); /* the 8259s are masked and not used */
-    lapic_write(REG_LVT_LINT1, LVT_NMI);
+    lapic_write(REG_LVT_LINT1, lint1);
     lapic_write(REG_LVT_THERMAL, (uint32_t)LVT_MASKED);
     lapic_write(REG_LVT_PERF, (uint32_t)LVT_MASKED);
     lapic_write(REG_LVT_ERROR, (uint32_t)LVT_MASKED | LAPIC_VECTOR_ERROR);
     lapic_write(REG_SPURIOUS, (uint32_t)SPURIOUS_ENABLE | LAPIC_VECTOR_SPURIOUS);
-    has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;
+}
+
+static void prepare_timer(void)
+{
     if (has_deadline) {
         lapic_write(REG_LVT_TIMER, TIMER_DEADLINE | LAPIC_VECTOR_TIMER);
         /* The MSR write that arms it must not pass the register write. */
         __asm__ volatile("mfence" : : : "memory");
     } else {
-        measure_timer();
+        lapic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
         lapic_write(REG_LVT_TIMER, LAPIC_VECTOR_TIMER);
     }
+}
+
+void lapic_init(void *mapped)
+{
+    boot_base = rdmsr(MSR_IA32_APIC_BASE);
+    registers = mapped;
+    x2apic = boot_base & APIC_BASE_X2APIC;
+    present = true;
+    switch_on(LVT_NMI);
+    has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;
+    if (!has_deadline)
+        measure_timer();
+    prepare_timer();
+}
+
+const char *lapic_init_cpu(void)
+{
+    uint64_t base = rdmsr(MSR_IA32_APIC_BASE), mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+    uint64_t wanted = (boot_base & ~APIC_BASE_BSP) | (base & APIC_BASE_BSP);
+    /* From x2APIC mode no way leads straight to xAPIC mode. */
+    if ((base & APIC_BASE_X2APIC) && !x2apic)
+        return "its APIC is in x2APIC mode, the boot CPU's is not";
+    if (!(base & APIC_BASE_ENABLE) && x2apic)
+        wrmsr(MSR_IA32_APIC_BASE, (base & ~mode) | APIC_BASE_ENABLE);
+    if (base != wanted)
+        wrmsr(MSR_IA32_APIC_BASE, wanted);
+    switch_on((uint32_t)LVT_MASKED);
+    prepare_timer();
+    return NULL;
+}
+
+bool lapic_is_x2apic(void)
+{
+    return x2apic;
 }
 
 bool lapic_present(void)
@@ -143,6 +190,16 @@ void lapic_send(uint32_t apic_id, uint8_t vector)
 void lapic_send_nmi(uint32_t apic_id)
 {
     send(apic_id, (uint32_t)ICR_ASSERT | ICR_NMI);
+}
+
+void lapic_send_init(uint32_t apic_id)
+{
+    send(apic_id, (uint32_t)ICR_ASSERT | ICR_INIT);
+}
+
+void lapic_send_startup(uint32_t apic_id, uint8_t page)
+{
+    send(apic_id, (uint32_t)ICR_ASSERT | ICR_STARTUP | page);
 }
 
 void lapic_timer_arm(uint64_t tsc_deadline)

@@ -8,6 +8,7 @@
 #define ARCH_X86_PERCPU_H
 
 #include "arch/x86/seg.h"
+#include "arch/x86/tsc_sync.h"
 #include "core/host.h"
 #include "core/lib/bits.h"
 #include "mm/types.h"
@@ -30,6 +31,9 @@ struct cpu_call {
     uint32_t pending; /* targets that are not through; they count it down */
 };
 
+#define CPU_STACK_PAGES 8
+#define IST_STACK_PAGES 2
+
 struct cpu {
     struct cpu *self; /* first: this_cpu() reads it through GS */
     uint32_t index;   /* 0 = the boot CPU */
@@ -41,13 +45,18 @@ struct cpu {
     uint64_t interrupts;   /* physical interrupts taken */
     uint64_t xcr0;         /* as loaded: arch/x86/fpu.c */
     uint64_t idle_ticks;   /* TSC ticks spent in host_idle() */
-    int64_t tsc_skew;      /* ticks ahead of the boot CPU's, measured at the start */
-    uint64_t tsc_uncertainty;
-    bool in_panic;
+    /* Written once, when another CPU panics: boot/panic.c. */
+    uint32_t stopped;
+    uint64_t stopped_rip, stopped_guest_rip; /* the latter 0 without a current vCPU */
     /* Others set bits, this CPU takes them: by whom it is called. */
     uint64_t called_by[CPU_MAX / 64];
     struct cpu_call call;  /* the one that this CPU makes */
     bool serving;          /* a call is being served here: it must make none itself */
+    /* While it is being started; it and the boot CPU write. */
+    uint32_t phase;        /* enum phase of smp.c */
+    const char *refused;   /* why it left itself out */
+    struct tsc_sync tsc;
+    bool mtrr_corrected;
     uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(16)));
     struct tss64 tss;
 };
@@ -55,6 +64,8 @@ struct cpu {
 extern struct cpu boot_cpu;
 /* By index; NULL from host_cpu_count() on. Grows only while boot starts CPUs. */
 extern struct cpu *cpu_table[CPU_MAX];
+
+_Static_assert(sizeof(struct cpu) <= 4096, "a CPU is one page");
 
 static inline struct cpu *this_cpu(void)
 {

@@ -168,3 +168,34 @@ bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out)
     out->can_run = out->missing == 0;
     return out->can_run;
 }
+
+#define DIFFERS(what) "it differs from the boot CPU in " what
+
+const char *vmx_caps_differ(const struct vmx_raw *a, const struct vmx_raw *b)
+{
+    static const struct {
+        size_t at;
+        const char *name;
+    } rows[] = {
+        {offsetof(struct vmx_raw, basic), DIFFERS("IA32_VMX_BASIC")},
+        {offsetof(struct vmx_raw, word[WORD_PIN]), DIFFERS("pin-based VM-execution controls")},
+        {offsetof(struct vmx_raw, word[WORD_PROC]), DIFFERS("primary VM-execution controls")},
+        {offsetof(struct vmx_raw, word[WORD_PROC2]), DIFFERS("secondary VM-execution controls")},
+        {offsetof(struct vmx_raw, word[WORD_EXIT]), DIFFERS("VM-exit controls")},
+        {offsetof(struct vmx_raw, word[WORD_ENTRY]), DIFFERS("VM-entry controls")},
+        {offsetof(struct vmx_raw, misc), DIFFERS("IA32_VMX_MISC")},
+        {offsetof(struct vmx_raw, cr0_fixed0), DIFFERS("IA32_VMX_CR0_FIXED0")},
+        {offsetof(struct vmx_raw, cr0_fixed1), DIFFERS("IA32_VMX_CR0_FIXED1")},
+        {offsetof(struct vmx_raw, cr4_fixed0), DIFFERS("IA32_VMX_CR4_FIXED0")},
+        {offsetof(struct vmx_raw, cr4_fixed1), DIFFERS("IA32_VMX_CR4_FIXED1")},
+        {offsetof(struct vmx_raw, ept_vpid), DIFFERS("IA32_VMX_EPT_VPID_CAP")},
+    };
+    if (a->vmx != b->vmx)
+        return DIFFERS("VMX");
+    if (a->nx != b->nx)
+        return DIFFERS("NX");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (memcmp((const char *)a + rows[i].at, (const char *)b + rows[i].at, 8) != 0)
+            return rows[i].name;
+    return NULL;
+}

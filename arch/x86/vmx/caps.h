@@ -67,6 +67,10 @@ struct vmx_caps {
 const char *vmx_caps_without(struct vmx_raw *raw, const char *list);
 MUST_CHECK bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out);
 
+/* The first capability in which b, another CPU of the machine, differs from a, in words; NULL:
+ * a VMCS made for one runs on the other. Whether VMX is locked yet does not matter. */
+const char *vmx_caps_differ(const struct vmx_raw *a, const struct vmx_raw *b);
+
 /* One row of the have/want/need table. */
 struct vmx_caps_row {
     const char *name;

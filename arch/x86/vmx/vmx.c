@@ -22,6 +22,7 @@
 #define BASIC_TRUE_CTLS BIT(55)
 
 struct vmx_raw vmx_raw;
+static struct vmx_raw boot_raw; /* vmx_raw before anything was taken out of it */
 struct vmx_caps vmx_caps;
 hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap, vmx_msr_bitmap_x2apic;
 
@@ -63,13 +64,14 @@ static void read_raw(struct vmx_raw *raw)
             *reads[i].to = 0;
 }
 
-static bool unlock(void)
+/* False: locked without VMX, or it cannot be written. */
+static bool unlock(uint64_t feature_control)
 {
-    if (vmx_raw.feature_control & FEATURE_CONTROL_LOCK)
-        return true;
+    if (feature_control & FEATURE_CONTROL_LOCK)
+        return feature_control & FEATURE_CONTROL_VMX;
     /* Left open by the firmware: ours to lock, with VMX on. */
     return wrmsr_safe(MSR_IA32_FEATURE_CONTROL,
-                      vmx_raw.feature_control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
+                      feature_control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
 }
 
 /* The region of VMXON, or a VMCS: a page that begins with the revision. */
@@ -81,24 +83,31 @@ static void *new_vmcs_page(hpa_t *at)
     return page;
 }
 
-static bool switch_on(void)
+/* On this CPU. NULL, or why not; it prints nothing, since other CPUs must not. */
+static const char *switch_on(void)
 {
     hpa_t region;
-    if (!new_vmcs_page(&region)) {
-        log_error("vmx: no memory for the VMXON region");
-        return false;
-    }
+    if (!new_vmcs_page(&region))
+        return "no memory for the VMXON region";
     write_cr0((read_cr0() | vmx_raw.cr0_fixed0) & (vmx_raw.cr0_fixed1 | ~BITS(31, 0)));
     write_cr4((read_cr4() | vmx_raw.cr4_fixed0 | CR4_VMXE) & vmx_raw.cr4_fixed1);
-    if (!vmx_vmxon(region)) {
-        log_error("vmx: VMXON failed (IA32_FEATURE_CONTROL %#lx)", vmx_raw.feature_control);
-        return false;
-    }
+    if (!vmx_vmxon(region))
+        return "VMXON failed";
     if (vmx_raw.ept_vpid & EPT_CAP_INVEPT_ALL)
         vmx_invept(INVEPT_ALL_CONTEXTS, 0);
     if (vmx_raw.ept_vpid & VPID_CAP_ALL)
         vmx_invvpid(INVVPID_ALL, 0);
-    return true;
+    return NULL;
+}
+
+const char *vmx_init_cpu(void)
+{
+    struct vmx_raw raw;
+    read_raw(&raw);
+    if (!unlock(raw.feature_control))
+        return "VMX is locked off there by the firmware";
+    const char *differs = vmx_caps_differ(&boot_raw, &raw);
+    return differs ? differs : switch_on();
 }
 
 void vmx_off(void)
@@ -214,17 +223,21 @@ static bool make_bitmaps(void)
 const struct backend *vmx_init(const char *without)
 {
     read_raw(&vmx_raw);
+    boot_raw = vmx_raw;
     const char *unknown = vmx_caps_without(&vmx_raw, without);
     if (unknown)
         log_warn("without=%s: no control that Plinth can do without has this name", unknown);
     if (!vmx_negotiate(&vmx_raw, &vmx_caps))
         return NULL;
-    if (!unlock()) {
+    if (!unlock(vmx_raw.feature_control)) {
         log_error("vmx: IA32_FEATURE_CONTROL is open but cannot be written");
         return NULL;
     }
-    if (!switch_on())
+    const char *why = switch_on();
+    if (why) {
+        log_error("vmx: %s (IA32_FEATURE_CONTROL %#lx)", why, vmx_raw.feature_control);
         return NULL;
+    }
     uint32_t proc2 = vmx_caps.word[WORD_PROC2];
     vmx_backend.has_rdtscp = proc2 & VMX_CTL(ENABLE_RDTSCP);
     vmx_backend.has_invpcid = proc2 & VMX_CTL(ENABLE_INVPCID);

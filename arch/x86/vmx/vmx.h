@@ -45,6 +45,8 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 /* Reads the capability MSRs, negotiates, and switches VMX on. NULL when something required is
  * missing; vmx_caps_for_each(&vmx_raw, ...) says what. without: see vmx_caps_without(). */
 const struct backend *vmx_init(const char *without);
+/* Switches VMX on on another CPU, once vmx_init() was successful. NULL, or why it cannot be. */
+const char *vmx_init_cpu(void);
 void vmx_off(void);
 
 /* vmcs_init.c: the parts of a VMCS that never change, and a vCPU's start state. */
