@@ -126,8 +126,8 @@ static void no_input_overflows(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(odd); i++)
         for (unsigned j = 0; j < ARRAY_LEN(odd); j++)
             for (unsigned k = 0; k < ARRAY_LEN(odd); k++)
-                for (uint32_t percent = 1; percent; percent = percent * 7 > percent ? percent * 7 : 0) {
-                    cap_init(&cap, percent, odd[i], odd[j]);
+                for (unsigned shift = 0; shift < 32; shift += 3) {
+                    cap_init(&cap, (uint32_t)BIT(shift), odd[i], odd[j]);
                     assert_in_range(cap.period, CAP_PERIOD_MIN, CAP_PERIOD_MAX);
                     uint64_t before = cap.paid;
                     cap_charge(&cap, odd[j], odd[k]);

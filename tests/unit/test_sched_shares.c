@@ -121,7 +121,8 @@ static void weights_count_on_several_cpus(void **state)
     weighted("1:2:3:4 on 2", 2, (const uint32_t[]){100, 200, 300, 400, 0});
     weighted("extremes on 2", 2, (const uint32_t[]){1000, 1000, 10, 10, 10, 990, 0});
     weighted("9 on 4", 4, (const uint32_t[]){400, 400, 400, 400, 400, 200, 200, 100, 100, 0});
-    weighted("11 on 4", 4, (const uint32_t[]){150, 20, 30, 90, 110, 260, 200, 100, 70, 130, 140, 0});
+    weighted("11 on 4", 4,
+             (const uint32_t[]){150, 20, 30, 90, 110, 260, 200, 100, 70, 130, 140, 0});
 }
 
 /* Worth more than a CPU: it has one, and the others share what is left by weight. */
