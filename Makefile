@@ -140,6 +140,11 @@ $(B)/config-check: $(TOOL_SRC) $(HEADERS) $(B)/.setup-build
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)$(HOSTCC) $(CFLAGS_HOST) -o $@ $(TOOL_SRC)
 
+# For machines of more than 2 GiB under Bochs.
+tools: $(B)/bochs_memory.so
+$(B)/bochs_memory.so: tools/bochs_memory.c $(B)/.setup-build
+	$(call say,HOSTCC,$@)$(HOSTCC) -std=gnu11 $(WARN) -O2 -fPIC -shared -o $@ $<
+
 # --- checks: no emulator, seconds -----------------------------------------------------------
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))

@@ -7,7 +7,7 @@ serial port. docs/testing.md says what each is good for.
 import os
 import shutil
 
-from plinthlib.base import BAD_CONFIG, Failure, need_packages
+from plinthlib.base import BAD_CONFIG, BUILD, ROOT, Failure, need_packages, run_quietly
 
 BOCHS_MODELS = {
     "p3_katmai": "p3_katmai",           # no long mode: what boot says to it
@@ -26,7 +26,8 @@ BOCHS_MODELS = {
     "ryzen": "ryzen",
 }
 BOCHS_DEFAULT = "skylake_x"
-BOCHS_HOST_MEMORY = 2048        # MiB that Bochs keeps in its own memory; the rest is swapped
+BOCHS_HOST_MEMORY = 2048        # MiB of guest memory that Bochs keeps in memory by itself
+BOCHS_PRELOAD = os.path.join(BUILD, "bochs_memory.so")
 BOCHS_FIRMWARE = "/usr/share/bochs/BIOS-bochs-latest"
 BOCHS_VGA = "/usr/share/vgabios/vgabios.bin"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
@@ -49,7 +50,7 @@ boot: disk
 com1: enabled=1, mode=term, dev={tty}
 port_e9_hack: enabled=1
 log: {folder}/bochs.log
-panic: action=fatal
+panic: action={panic}
 error: action=report
 info: action=report
 debug: action=ignore
@@ -106,8 +107,27 @@ def bochs_model(name):
     return model
 
 
+def with_hole(engine, memory):
+    """Bytes a machine needs for so much usable memory: of Bochs' that between 3 and 4 GiB is lost."""
+    return memory + (1 << 30) if engine == "bochs" and memory > 3 << 30 else memory
+
+
+def bochs_big_memory(memory):
+    """What a machine of more than 2 GiB needs: (words in front of the command, behind it).
+
+    Bochs swaps what is beyond, and loses the page of the stack over it: tools/bochs_memory.c. It
+    takes more only from its command line, and only while an error does not end it: bochsrc says so.
+    """
+    if memory <= BOCHS_HOST_MEMORY:
+        return [], []
+    run_quietly(["make", "-s", "build/bochs_memory.so"], "bochs_memory", cwd=ROOT)
+    return (["env", f"LD_PRELOAD={BOCHS_PRELOAD}", f"PLINTH_BOCHS_MEMORY={memory}"],
+            [f"memory: guest={memory}, host={memory}", "panic: action=fatal"])
+
+
 def bochs_command(folder, image, tty, options):
     memory = -(-options.memory // (1 << 20))
+    before, behind = bochs_big_memory(memory)
     lock = image + ".lock"
     if os.path.exists(lock):
         os.unlink(lock)
@@ -116,12 +136,13 @@ def bochs_command(folder, image, tty, options):
         f.write(BOCHS_RC.format(
             memory=memory, host_memory=min(memory, BOCHS_HOST_MEMORY), firmware=BOCHS_FIRMWARE,
             vga=BOCHS_VGA, model=bochs_model(options.cpu), cores=options.cores, image=image,
-            tty=tty, folder=folder, ignore=0 if options.strict_msrs else 1))
+            tty=tty, folder=folder, ignore=0 if options.strict_msrs else 1,
+            panic="report" if behind else "fatal"))
     # Debian's Bochs has its debugger built in and waits for a command: 'continue'.
     go = os.path.join(folder, "continue")
     with open(go, "w", encoding="utf-8") as f:
         f.write("c\n")
-    return ["bochs", "-f", rc, "-rc", go]
+    return before + ["bochs", "-f", rc, "-rc", go] + behind
 
 
 def qemu_command(folder, image, kvm, options):
