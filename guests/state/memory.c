@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * state, memory: RAM above the image is all zero when a VM starts, whoever had it before; then it
- * is this guest's alone. Mapped one to one: the first 4 GiB, and one more if there is RAM.
+ * is this guest's alone. Mapped one to one: the first 4 GiB, and 4 more if there is RAM. The words at
+ * the ends of both ranges, and what is just beyond them, show whether two addresses are one place.
  */
 #include "guests/lib/start_info.h"
 #include "guests/state/state.h"
 
 #define PIECE   2048 /* words looked at in one round */
 #define FILLED  (UINT64_C(32) << 20) /* of RAM above the image; of what is beyond, only probes */
+#define HOLE_AT (UINT64_C(3) << 30)
 #define HIGH_AT BIT(32)
+#define HIGH_TABLES 4 /* GiB mapped from there on */
+#define GAP     (UINT64_C(1) << 30)
 #define STRIDE  UINT64_C(0x1ff008) /* bytes from probe to probe: another page, another word */
 
 extern uint64_t guest_image_end[]; /* guest.ld */
@@ -28,30 +32,69 @@ static uint64_t word_for(const uint64_t *p)
 
 static uint64_t high_end; /* of the RAM from 4 GiB on, as far as it is mapped; 0: none */
 
-/* Another gigabyte in 2 MiB pages, in the page tables that start.S has made. */
+/* Four more gigabytes in 2 MiB pages, in the page tables that start.S has made. */
 static void map_high(void)
 {
-    static uint64_t table[512] __attribute__((aligned(4096)));
+    static uint64_t table[HIGH_TABLES][512] __attribute__((aligned(4096)));
     const struct start_info *info = guest_start_info_get();
     if (!info || info->version < 1)
         return;
     const struct start_memory *map = (const void *)(uintptr_t)info->memmap_paddr;
     for (uint32_t i = 0; i < info->memmap_entries; i++)
         if (map[i].type == 1 && map[i].addr == HIGH_AT)
-            high_end = HIGH_AT + min_u64(map[i].size, BIT(30));
+            high_end = HIGH_AT + min_u64(map[i].size, (uint64_t)HIGH_TABLES << 30);
     if (!high_end)
         return;
-    for (unsigned i = 0; i < ARRAY_LEN(table); i++)
-        table[i] = (HIGH_AT + ((uint64_t)i << 21)) | 0x83; /* present, writable, large */
     const uint64_t *pml4 = (const uint64_t *)(uintptr_t)read_cr3();
     uint64_t *pdpt = (uint64_t *)(uintptr_t)(pml4[0] & ~BITS(11, 0));
-    pdpt[4] = (uint64_t)(uintptr_t)table | 3;
+    for (unsigned i = 0; i < HIGH_TABLES * 512; i++)
+        table[i / 512][i % 512] = (HIGH_AT + ((uint64_t)i << 21)) | 0x83; /* writable, large */
+    for (unsigned i = 0; i < HIGH_TABLES; i++)
+        pdpt[4 + i] = (uint64_t)(uintptr_t)table[i] | 3;
     write_cr3(read_cr3());
 }
 
 static uint64_t *high(uint64_t at)
 {
     return (uint64_t *)(uintptr_t)at;
+}
+
+/* With RAM above 4 GiB: the words at the ends of both ranges, as far as the image leaves them free,
+ * and places that an address cut to 32 bits or moved by the hole's size would hit as well. */
+static uint64_t edge(unsigned i)
+{
+    const uint64_t at[] = {
+        8, HOLE_AT - GAP, HOLE_AT - 8, HIGH_AT, HIGH_AT + 8, high_end - GAP - 8, high_end - 8,
+    };
+    return i < ARRAY_LEN(at) && high_end ? at[i] : 0;
+}
+
+static void fill_edges(void)
+{
+    for (unsigned i = 0; edge(i); i++)
+        *high(edge(i)) = word_for(high(edge(i)));
+}
+
+/* Beyond RAM nobody answers, and what is written goes nowhere. */
+static void check_beyond(uint64_t at)
+{
+    volatile uint64_t *p = (volatile uint64_t *)(uintptr_t)at;
+    *p = word_for(high(at));
+    state_same("a word beyond RAM", *p, ~UINT64_C(0));
+}
+
+static void check_edges(void)
+{
+    if (!high_end)
+        return;
+    if (guest_ram_end() != HOLE_AT)
+        state_wrong("RAM below the hole ends at", guest_ram_end());
+    check_beyond(HOLE_AT);
+    check_beyond(HIGH_AT - 8);
+    if (high_end < HIGH_AT + ((uint64_t)HIGH_TABLES << 30))
+        check_beyond(high_end);
+    for (unsigned i = 0; edge(i); i++)
+        state_same("a word at an end of RAM", *high(edge(i)), word_for(high(edge(i))));
 }
 
 void memory_check_fresh(void)
@@ -69,6 +112,9 @@ void memory_check_fresh(void)
     map_high();
     for (uint64_t at = HIGH_AT; at < high_end; at += STRIDE)
         state_same("a fresh word above 4 GiB", *high(at), 0);
+    for (unsigned i = 0; edge(i); i++)
+        if (edge(i) >= (uint64_t)(uintptr_t)guest_image_end)
+            state_same("a fresh word at an end of RAM", *high(edge(i)), 0);
 }
 
 void memory_fill(void)
@@ -78,8 +124,7 @@ void memory_fill(void)
         *p = word_for(p);
     for (uint64_t at = HIGH_AT; at < high_end; at += STRIDE)
         *high(at) = word_for(high(at));
-    if (high_end)
-        *high(high_end - 8) = word_for(high(high_end - 8));
+    fill_edges();
 }
 
 static bool check(const uint64_t *from, const uint64_t *to)
@@ -109,7 +154,7 @@ void memory_check_all(void)
     uint64_t n = 0;
     for (uint64_t at = HIGH_AT; at < high_end; at += STRIDE, n++)
         state_same("a word above 4 GiB", *high(at), word_for(high(at)));
-    state_same("the last word above 4 GiB", *high(high_end - 8), word_for(high(high_end - 8)));
+    check_edges();
     guest_print("state: seed %u: %llu words checked from 4 GiB to %#llx\n", state_seed,
                 (unsigned long long)n, (unsigned long long)high_end);
 }
