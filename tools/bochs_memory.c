@@ -2,8 +2,8 @@
 /*
  * Preloaded into Bochs for machines of more than 2 GiB, so that it holds all of the guest's memory.
  *
- * Left alone, Bochs 2.7 keeps 2 GiB at most and moves the rest between memory and a file, 128 KiB at
- * a time. It takes care not to move what its TLBs point to, but its pointers to the page of the
+ * Left alone, Bochs 2.7 keeps 2 GiB at most and moves the rest between memory and a file, 128 KiB
+ * at a time. It takes care not to move what its TLBs point to, but its pointers to the page of the
  * stack and of the code are no TLB entries: sooner or later the page that RSP points to is somebody
  * else's. Its allocation of more than 4 GiB is cut to 32 bits as well. So: the memory that it asks
  * for first is given in full, and its table of blocks is filled in at once, which leaves it nothing
@@ -50,8 +50,8 @@ static void fill_blocks(void)
     fprintf(stderr, "bochs_memory: all of the guest's memory is in memory\n");
 }
 
-/* operator new[](unsigned long). Bochs asks for the memory, then for the table of its blocks, clears
- * that, and asks for something else. */
+/* operator new[](unsigned long). Bochs asks for the memory, then for the table of its blocks,
+ * clears that, and asks for something else. */
 void *_Znam(size_t size);
 void *_Znam(size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * state, memory: RAM above the image is all zero when a VM starts, whoever had it before; then it
- * is this guest's alone. Mapped one to one: the first 4 GiB, and 4 more if there is RAM. The words at
- * the ends of both ranges, and what is just beyond them, show whether two addresses are one place.
+ * is this guest's alone. Mapped one to one: the first 4 GiB, and 4 more if there is RAM. The words
+ * at the ends of both ranges, and what is just beyond them, show whether two addresses are one place.
  */
 #include "guests/lib/start_info.h"
 #include "guests/state/state.h"
