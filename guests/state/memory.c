@@ -2,7 +2,7 @@
 /*
  * state, memory: RAM above the image is all zero when a VM starts, whoever had it before; then it
  * is this guest's alone. Mapped one to one: the first 4 GiB, and 4 more if there is RAM. The words
- * at the ends of both ranges, and what is just beyond them, show whether two addresses are one place.
+ * at the ends of both ranges, and what is just beyond, show whether two addresses are one place.
  */
 #include "guests/lib/start_info.h"
 #include "guests/state/state.h"
