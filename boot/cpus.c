@@ -15,6 +15,7 @@
 #include "core/host.h"
 #include "core/lib/string.h"
 #include "core/log.h"
+#include "core/sched.h"
 
 #define PROGRESS_EVERY 32 /* lines for every CPU would be too many */
 
@@ -33,6 +34,8 @@ static NORETURN void run(void)
      * interrupts only for the HLT, which then ends at once. */
     while (!__atomic_load_n(&released, __ATOMIC_ACQUIRE))
         host_idle(UINT64_MAX);
+    if (backend)
+        sched_run_other();
     for (;;)
         host_idle(UINT64_MAX);
 }

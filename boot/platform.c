@@ -13,6 +13,7 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "core/host.h"
+#include "core/lib/lock.h"
 #include "core/lib/string.h"
 #include "core/log.h"
 #include "core/sched.h"
@@ -39,6 +40,8 @@
 #define POLL_NS         5000000
 #define KBC_COMMAND     0x64
 
+/* The consoles below: their drivers' state. */
+static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
 static uint16_t uart_port;
 static struct framebuffer screen;
@@ -139,12 +142,14 @@ static void uart_text(const char *text, size_t len)
 
 void host_console_write(const char *text, size_t len)
 {
+    lock_take(&console_lock);
     if (debug_port)
         for (size_t i = 0; i < len; i++)
             out8(DEBUG_PORT, (uint8_t)text[i]);
     uart_text(text, len);
     if (screen_on)
         framebuffer_write(&screen, text, len);
+    lock_release(&console_lock);
 }
 
 size_t host_console_room(void)
@@ -154,12 +159,17 @@ size_t host_console_room(void)
 
 void host_console_poll(void)
 {
+    lock_take(&console_lock);
     uart_poll();
+    lock_release(&console_lock);
 }
 
 int host_console_read(void)
 {
-    return uart_read();
+    lock_take(&console_lock);
+    int c = uart_read();
+    lock_release(&console_lock);
+    return c;
 }
 
 /* --- ACPI --- */
@@ -239,7 +249,7 @@ static void handle_interrupt(uint8_t vector)
     if (vector == LAPIC_VECTOR_SPURIOUS || (vector >= 0xe0 && vector < 0xf0))
         return; /* spurious: no EOI */
     if (vector == VECTOR_UART)
-        uart_poll();
+        host_console_poll();
     else if (vector == LAPIC_VECTOR_TIMER)
         sched_preempt();
     else if (vector == LAPIC_VECTOR_KICK)

@@ -34,10 +34,13 @@ struct backend {
 
     enum pl_status (*vm_create)(struct vm *vm);
     void (*vm_free)(struct vm *vm);
+    /* Drops this CPU's translations of vm's memory. */
+    void (*flush_vm)(const struct vm *vm);
     enum pl_status (*vcpu_create)(struct vcpu *v);
     void (*vcpu_free)(struct vcpu *v);
     void (*vcpu_start)(struct vcpu *v, const struct vcpu_start *start);
-    /* Makes v the vCPU whose state this CPU holds / gives that state back to memory. */
+    /* Makes v the vCPU whose state this CPU holds / gives that state back to memory, from where
+     * another CPU may load it. */
     void (*load)(struct vcpu *v);
     void (*save)(struct vcpu *v);
     /* Runs v until an outcome is not "go on". OUTCOME_RETRY: rescheduling was asked for. */

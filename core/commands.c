@@ -123,20 +123,27 @@ static struct vm *named_vm(const struct call *c)
     return NULL;
 }
 
+static void show_registers(struct vcpu *v, void *arg)
+{
+    const struct call *c = arg;
+    report_registers(v, c->sink, c->ctx);
+}
+
 static void show_vcpu(const struct call *c, struct vcpu *v)
 {
-    static const char *const states[] = {
-        [VCPU_OFF] = "off", [VCPU_RUNNABLE] = "runnable", [VCPU_BLOCKED] = "halted"};
-    SAY(c, "  vCPU %u: %s, ran %lu ms in %lu turns", v->index, states[v->state], ticks_ms(v->ran),
-        v->switches);
-    if (v->state == VCPU_BLOCKED && v->wake_at == UINT64_MAX)
+    static const char *const states[] = {[VCPU_OFF] = "off", [VCPU_QUEUED] = "runnable",
+                                         [VCPU_RUNNING] = "running", [VCPU_BLOCKED] = "halted"};
+    SAY(c, "  vCPU %u: %s on CPU %u, ran %lu ms in %lu turns", v->index, states[v->state], v->cpu,
+        ticks_ms(v->ran), v->switches);
+    if (v->state == VCPU_BLOCKED && v->waits_for_startup)
+        SAY(c, ", waits for its start-up IPI");
+    else if (v->state == VCPU_BLOCKED && v->wake_at == UINT64_MAX)
         SAY(c, ", waits for an event");
     else if (v->state == VCPU_BLOCKED)
         SAY(c, ", sleeps until %lu ms after the start of Plinth",
             (host_uptime_ns() + host_tsc_to_ns(v->wake_at - host_now())) / 1000000);
     SAY(c, "\n");
-    sched_switch_to(v);
-    report_registers(v, c->sink, c->ctx);
+    sched_inspect(v, show_registers, (void *)c);
     report_trail(v, c->sink, c->ctx);
     SAY(c, "  exits:\n");
     report_exits(v, c->sink, c->ctx);

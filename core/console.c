@@ -24,6 +24,9 @@ static bool prompting; /* the prompt is on the screen: from the first key on */
 static char last_key;
 static unsigned skip;  /* bytes of a cursor key's sequence still to be ignored */
 static struct vm *attached;
+/* line, used, prompting and what of an answer is not a line yet: the log's lock. The rest is the
+ * boot CPU's alone, attached is read by others. */
+static struct log_buffer answer;
 
 static void put(const char *text)
 {
@@ -88,12 +91,26 @@ void console_attach(struct vm *vm)
         vm->attached = true;
 }
 
+static void flush_answer(void)
+{
+    log_lock();
+    host_console_write(answer.text, answer.used);
+    answer.used = 0;
+    log_unlock();
+}
+
+/* Line by line: other CPUs' lines may come between. */
 void console_sink(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
-    host_console_write(text, len);
+    for (size_t i = 0; i < len; i++) {
+        answer.text[answer.used++] = text[i];
+        if (text[i] == '\n' || answer.used == sizeof(answer.text))
+            flush_answer();
+    }
 }
 
+/* The log's lock is held, but not while the command runs. */
 static void run_line(void)
 {
     char copy[LINE_SIZE];
@@ -102,7 +119,10 @@ static void run_line(void)
     used = 0;
     prompting = false;
     put("\n");
+    log_unlock();
     command_run(copy, console_sink, NULL);
+    flush_answer();
+    log_lock();
     if (!attached)
         show_prompt();
 }
@@ -171,7 +191,9 @@ static void to_guest(char c)
         console_attach(NULL);
         put("\n");
         log_info("detached from %s", vm->name);
+        log_lock();
         show_prompt();
+        log_unlock();
         return;
     }
     machine_input(attached, &c, 1);
@@ -210,16 +232,21 @@ void console_poll(void)
         console_attach(NULL);
         put("\n");
         log_info("detached: vm %s has ended: %s", vm->name, vm->end_text);
+        log_lock();
         show_prompt();
+        log_unlock();
     }
     int c;
     while ((c = next_key()) >= 0) {
-        if (attached)
+        if (attached) {
             to_guest((char)c);
-        else if (skip)
+        } else if (skip) {
             skip--;
-        else
+        } else {
+            log_lock();
             edit((char)c);
+            log_unlock();
+        }
         last_key = (char)c;
     }
 }

@@ -70,10 +70,6 @@ static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)
     if (v->rflags & RFLAGS_TF)
         return OUTCOME_ADVANCE;
     v->wake_on_interrupt = v->rflags & RFLAGS_IF;
-    /* With IF clear on the last vCPU that could send an NMI, this is a guest's way to say that it
-     * is done. */
-    if (!v->wake_on_interrupt && !v->nmi_pending && vm_all_halted(v->vm, v))
-        return vm_stop(v->vm, STOP_HALTED, "halted with interrupts off");
     v->wake_at = UINT64_MAX;
     return OUTCOME_BLOCK;
 }
@@ -81,7 +77,7 @@ static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)
 static enum outcome exit_pause(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
-    vcpu_request(v, REQUEST_RESCHEDULE);
+    sched_yield(v);
     return OUTCOME_ADVANCE;
 }
 

@@ -9,6 +9,7 @@
 #include "core/console.h"
 #include "core/host.h"
 #include "core/machine.h"
+#include "core/sched.h"
 #include "core/vm.h"
 
 /* What a hypercall leaves: a value for RAX and an outcome. */
@@ -53,7 +54,7 @@ static enum outcome hypercall_CONSOLE_WRITE(struct hypercall *h)
     }
     /* A console that is behind makes the caller wait, not the text get lost: it calls again. */
     if (!console_has_room()) {
-        vcpu_request(h->v, REQUEST_RESCHEDULE);
+        sched_yield(h->v);
         return OUTCOME_RETRY;
     }
     machine_console(vm, text, len);
@@ -66,7 +67,7 @@ static enum outcome hypercall_YIELD(struct hypercall *h)
     uint64_t until = h->arg[0], now = host_uptime_ns();
     h->result = 0;
     if (until == 0) {
-        vcpu_request(h->v, REQUEST_RESCHEDULE);
+        sched_yield(h->v);
         return OUTCOME_ADVANCE;
     }
     if (until <= now)

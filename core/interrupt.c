@@ -31,19 +31,25 @@ int interrupt_next(const struct vcpu *v)
     int vector = vlapic_pending(&v->apic);
     if (vector >= 0 || v->index != 0)
         return vector;
-    if (vlapic_lint0_extint(&v->apic) && vpic_output(&v->vm->pic))
+    if (vlapic_lint0_extint(&v->apic) && v->vm->pic_intr)
         return 0; /* which one the 8259s say only when asked */
     return -1;
 }
 
+static uint8_t take_from_pic(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    lock_take(&vm->lock);
+    uint8_t vector = (uint8_t)vpic_acknowledge(&vm->pic);
+    vm->pic_intr = vpic_output(&vm->pic);
+    vlapic_set_lint(&v->apic, 0, vm->pic_intr);
+    lock_release(&vm->lock);
+    return vector;
+}
+
 uint8_t interrupt_take(struct vcpu *v)
 {
-    if (vlapic_pending(&v->apic) >= 0)
-        return vlapic_ack(&v->apic);
-    uint8_t vector = (uint8_t)vpic_acknowledge(&v->vm->pic);
-    v->vm->pic_intr = vpic_output(&v->vm->pic);
-    vlapic_set_lint(&v->apic, 0, v->vm->pic_intr);
-    return vector;
+    return vlapic_pending(&v->apic) >= 0 ? vlapic_ack(&v->apic) : take_from_pic(v);
 }
 
 bool interrupt_wakes(const struct vcpu *v)
@@ -51,12 +57,59 @@ bool interrupt_wakes(const struct vcpu *v)
     return v->nmi_pending || (v->wake_on_interrupt && interrupt_next(v) >= 0);
 }
 
-/* Something may have become deliverable. */
-static void kick(struct vcpu *v)
+/* True if v's local APIC may be touched by this CPU: v runs here, or has not been started. */
+static bool is_ours(const struct vcpu *v)
 {
-    vcpu_request(v, REQUEST_EVENT);
-    if (v->state == VCPU_BLOCKED && interrupt_wakes(v))
-        sched_wake(v);
+    return v == host_current_vcpu();
+}
+
+/* The level first: who sees the vector must see how it came. */
+static void post(struct vcpu *v, uint8_t vector, bool level_trigger)
+{
+    uint32_t bit = 1u << vector % 32;
+    if (level_trigger)
+        __atomic_fetch_or(&v->posted_level[vector / 32], bit, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&v->posted_level[vector / 32], ~bit, __ATOMIC_RELAXED);
+    __atomic_fetch_or(&v->posted[vector / 32], bit, __ATOMIC_RELEASE);
+    sched_notify(v, REQUEST_POSTED | REQUEST_EVENT);
+}
+
+static void collect_posted(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(v->posted); i++) {
+        if (!__atomic_load_n(&v->posted[i], __ATOMIC_RELAXED))
+            continue;
+        uint32_t word = __atomic_exchange_n(&v->posted[i], 0, __ATOMIC_ACQUIRE);
+        uint32_t level = __atomic_load_n(&v->posted_level[i], __ATOMIC_RELAXED);
+        for (; word; word &= word - 1) {
+            unsigned bit = (unsigned)__builtin_ctz(word);
+            /* A vector that is refused may have raised the error interrupt. */
+            (void)vlapic_accept(&v->apic, (uint8_t)(32 * i + bit), level >> bit & 1);
+        }
+    }
+}
+
+/* LINT0 follows the 8259s' output; a rise between two looks must not be missed. */
+static void collect_lint0(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    lock_take(&vm->lock);
+    if (vm->pic_rose)
+        vlapic_set_lint(&v->apic, 0, false);
+    vm->pic_rose = false;
+    vlapic_set_lint(&v->apic, 0, vm->pic_intr);
+    lock_release(&vm->lock);
+}
+
+void interrupt_collect(struct vcpu *v, uint32_t requests)
+{
+    if (requests & REQUEST_POSTED)
+        collect_posted(v);
+    if (requests & REQUEST_NMI)
+        v->nmi_pending = true;
+    if (requests & REQUEST_LINT0)
+        collect_lint0(v);
 }
 
 static void deliver(struct vcpu *v, const struct apic_message *m)
@@ -64,13 +117,15 @@ static void deliver(struct vcpu *v, const struct apic_message *m)
     switch (m->mode) {
     case APIC_MODE_FIXED:
     case APIC_MODE_LOWEST:
-        /* A vector that is refused may have raised the error interrupt. */
+        if (!is_ours(v)) {
+            post(v, m->vector, m->level_trigger);
+            break;
+        }
         (void)vlapic_accept(&v->apic, m->vector, m->level_trigger);
-        kick(v);
+        sched_notify(v, REQUEST_EVENT);
         break;
     case APIC_MODE_NMI:
-        v->nmi_pending = true;
-        kick(v);
+        sched_notify(v, REQUEST_NMI | REQUEST_EVENT);
         break;
     case APIC_MODE_INIT:
         /* The level de-assert form is for CPUs of the last century: no effect. */
@@ -85,6 +140,7 @@ static void deliver(struct vcpu *v, const struct apic_message *m)
     }
 }
 
+/* Others' APICs are read as they are at some moment between then and now: IPIs take time. */
 static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
 {
     bool candidate[VM_VCPUS] = {false};
@@ -112,14 +168,12 @@ void interrupt_update(struct vm *vm)
     struct apic_message m;
     while (vioapic_take(&vm->ioapic, &m))
         send(vm, UINT32_MAX, &m);
-    struct vcpu *boot = vm->vcpu[0];
     bool intr = vpic_output(&vm->pic);
     if (intr == vm->pic_intr)
         return;
     vm->pic_intr = intr;
-    vlapic_set_lint(&boot->apic, 0, intr);
-    if (intr)
-        kick(boot);
+    vm->pic_rose |= intr;
+    sched_notify(vm->vcpu[0], REQUEST_LINT0 | REQUEST_EVENT);
 }
 
 void interrupt_set_pin(struct vm *vm, unsigned pin, bool level)
@@ -143,8 +197,10 @@ void interrupt_apic_effects(struct vcpu *v)
     if (e.ipi)
         send(v->vm, v->apic.id, &e.message);
     if (e.eoi_broadcast) {
+        lock_take(&v->vm->lock);
         vioapic_eoi(&v->vm->ioapic, e.eoi_vector);
         interrupt_update(v->vm);
+        lock_release(&v->vm->lock);
     }
     if (e.nmi)
         v->nmi_pending = true;
@@ -155,7 +211,7 @@ void interrupt_apic_effects(struct vcpu *v)
     if (e.timer_changed)
         interrupt_rearm(v);
     if (e.state_changed || e.nmi)
-        kick(v);
+        vcpu_request(v, REQUEST_EVENT);
 }
 
 /* --- time --- */
@@ -183,8 +239,6 @@ static uint64_t device_deadline(const struct vm *vm, uint64_t now)
 static void rearm(struct vcpu *v, uint64_t now)
 {
     uint64_t at = host_tsc_of(v->vm, vlapic_deadline(&v->apic), now);
-    if (v->index == 0)
-        at = min_u64(at, device_deadline(v->vm, now));
     v->event_at = max_u64(at, now + 1);
     v->look_at = 0; /* the backend has armed its timer for what was before */
 }
@@ -198,7 +252,22 @@ void interrupt_time(struct vcpu *v, uint64_t now)
 {
     vlapic_advance(&v->apic, vm_guest_tsc(v->vm, now));
     interrupt_apic_effects(v);
-    if (v->index == 0)
-        machine_advance(v->vm, now);
     rearm(v, now);
+}
+
+void interrupt_rearm_devices(struct vm *vm)
+{
+    uint64_t at = device_deadline(vm, host_now());
+    if (at != vm->timer.entry.at)
+        sched_set_timer(&vm->timer, at);
+}
+
+void interrupt_device_time(struct vm *vm)
+{
+    lock_take(&vm->lock);
+    if (vm->state == VM_RUNNING) {
+        machine_advance(vm, host_now());
+        interrupt_rearm_devices(vm);
+    }
+    lock_release(&vm->lock);
 }

@@ -3,18 +3,23 @@
  * The interrupt wiring of a VM: from a device's line through 8259s and IOAPIC to local APICs, from
  * one local APIC to another, and to the vCPU that takes it. The controllers themselves are PURE
  * models in drivers/emu; here is who is connected to whom, and who gets woken.
+ *
+ * The VM's lock covers 8259s, IOAPIC and their lines. A local APIC belongs to the CPU that runs or
+ * parks its vCPU: everybody else posts (struct vcpu's posted[] and request bits) and notifies.
  */
 #ifndef CORE_INTERRUPT_H
 #define CORE_INTERRUPT_H
 
 #include "core/vm.h"
 
+/* The VM's lock is held: */
 /* A device's line, by ISA IRQ number (0 to 15): to the 8259s and to the IOAPIC's pin. */
 void interrupt_set_irq(struct vm *vm, unsigned irq, bool level);
 /* An IOAPIC pin that has no ISA number, 16 to 23. */
 void interrupt_set_pin(struct vm *vm, unsigned pin, bool level);
 /* The IOAPIC's or the 8259s' registers have changed: send what waits. */
 void interrupt_update(struct vm *vm);
+/* The VM's lock is not held, v is this CPU's: */
 /* v's local APIC has been written to: carry out what that caused. */
 void interrupt_apic_effects(struct vcpu *v);
 
@@ -22,13 +27,19 @@ void interrupt_apic_effects(struct vcpu *v);
 int interrupt_next(const struct vcpu *v);
 uint8_t interrupt_take(struct vcpu *v);
 
-/* Lets the time of v's timers (and, for vCPU 0, of its VM's devices) come to host TSC now, and sets
- * v->event_at. */
+/* Takes in what others have posted; requests: the REQUEST_* bits that v had and has no more. */
+void interrupt_collect(struct vcpu *v, uint32_t requests);
+/* Lets the time of v's APIC timer come to host TSC now, and sets v->event_at. */
 void interrupt_time(struct vcpu *v, uint64_t now);
 /* Sets v->event_at anew after a timer was programmed. */
 void interrupt_rearm(struct vcpu *v);
 /* True if something is there for which a halted v wakes. */
 bool interrupt_wakes(const struct vcpu *v);
+
+/* Lets the time of vm's devices come to now, and sets their timer: a timer of theirs is due. */
+void interrupt_device_time(struct vm *vm);
+/* The same timer anew after a device was programmed; the VM's lock is held. */
+void interrupt_rearm_devices(struct vm *vm);
 
 /* Guest TSC, and nanoseconds of the VM's clock, at host TSC now. */
 uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now);

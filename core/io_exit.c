@@ -8,6 +8,7 @@
 #include "core/linear.h"
 #include "core/machine.h"
 #include "core/stringio.h"
+#include "core/sched.h"
 #include "core/vm.h"
 
 /* Iterations of REP INS/OUTS per exit: bounds the time away from the scheduler's look. */
@@ -74,10 +75,7 @@ static void string_port_out(void *ctx, uint16_t port, unsigned size, uint32_t va
     struct vm *vm = c->linear.v->vm;
     port_out(vm, port, size, value);
     /* Keeps the UART's FIFO from filling up within one exit; requests are looked at after it. */
-    char text[VUART_FIFO];
-    size_t n;
-    while ((n = vuart_take(&vm->uart, text, sizeof(text))) > 0)
-        machine_console(vm, text, n);
+    machine_drain(vm);
 }
 
 static const struct stringio_ops string_ops = {
@@ -128,7 +126,7 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
 enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
 {
     if (unlikely(!x->io.in && machine_must_wait(v->vm, x->io.port))) {
-        vcpu_request(v, REQUEST_RESCHEDULE);
+        sched_yield(v);
         return OUTCOME_RETRY;
     }
     if (unlikely(x->io.string))

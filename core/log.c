@@ -5,8 +5,11 @@
 #include "core/log.h"
 
 #include "core/host.h"
+#include "core/lib/lock.h"
 #include "core/lib/ring.h"
 
+/* The ring, and what the output keeps of its own: the prompt. */
+static struct lock lock = LOCK_INIT(LOCK_ORDER_LOG, "log");
 static char buffer[1 << 16];
 static struct ring ring = {buffer, sizeof(buffer), 0, 0};
 static fmt_sink_fn *output;
@@ -19,12 +22,36 @@ void log_set_output(fmt_sink_fn *fn)
 void log_sink(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
+    lock_take(&lock);
     for (size_t i = 0; i < len; i++)
         ring_push(&ring, text[i]);
     if (output)
         output(NULL, text, len);
     else
         host_console_write(text, len);
+    lock_release(&lock);
+}
+
+void log_lines(void *ctx, const char *text, size_t len)
+{
+    struct log_buffer *b = ctx;
+    for (size_t i = 0; i < len; i++) {
+        b->text[b->used++] = text[i];
+        if (text[i] != '\n' && b->used < sizeof(b->text))
+            continue;
+        log_sink(NULL, b->text, b->used);
+        b->used = 0;
+    }
+}
+
+void log_lock(void)
+{
+    lock_take(&lock);
+}
+
+void log_unlock(void)
+{
+    lock_release(&lock);
 }
 
 /* Composed first and sent in one piece, so that the console can put it above its prompt. */

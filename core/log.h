@@ -15,6 +15,18 @@ void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Text as it is: for reports of several lines. Matches fmt_sink_fn. */
 void log_sink(void *ctx, const char *text, size_t len);
 
+/* The same line by line, so that other CPUs' lines come between: ctx is a struct log_buffer, empty
+ * at first. */
+struct log_buffer {
+    char text[256];
+    size_t used;
+};
+void log_lines(void *ctx, const char *text, size_t len);
+
+/* Keeps the log and the consoles to this CPU. Nothing may be logged meanwhile. */
+void log_lock(void);
+void log_unlock(void);
+
 /* A finished line of a guest's output. */
 void log_vm_line(const char *vm, const char *line, size_t len);
 

@@ -147,7 +147,7 @@ static void emit_line(void *ctx, const char *line, size_t len)
     console_vm_line(vm, line, len);
 }
 
-void machine_console(struct vm *vm, const char *text, size_t len)
+static void console_text(struct vm *vm, const char *text, size_t len)
 {
     if (!len)
         return;
@@ -159,6 +159,13 @@ void machine_console(struct vm *vm, const char *text, size_t len)
         lines_put(&vm->line, text[i], emit_line, vm);
 }
 
+void machine_console(struct vm *vm, const char *text, size_t len)
+{
+    lock_take(&vm->lock);
+    console_text(vm, text, len);
+    lock_release(&vm->lock);
+}
+
 void machine_flush(struct vm *vm)
 {
     lines_flush(&vm->line, emit_line, vm);
@@ -166,8 +173,10 @@ void machine_flush(struct vm *vm)
 
 size_t machine_input(struct vm *vm, const char *text, size_t len)
 {
+    lock_take(&vm->lock);
     size_t n = vuart_give(&vm->uart, text, len);
     interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
+    lock_release(&vm->lock);
     return n;
 }
 
@@ -176,9 +185,9 @@ static void drain(struct vm *vm)
     char text[VDEBUG_CONSOLE_BYTES];
     size_t n;
     while ((n = vuart_take(&vm->uart, text, sizeof(text))) > 0)
-        machine_console(vm, text, n);
+        console_text(vm, text, n);
     while ((n = vdebug_take(&vm->debug, text, sizeof(text))) > 0)
-        machine_console(vm, text, n);
+        console_text(vm, text, n);
     /* COM2 has no cable. */
     while (vuart_take(&vm->uart2, text, sizeof(text)) > 0)
         ;
@@ -279,22 +288,33 @@ static void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_a
         return;
     update_lines(vm, dev);
     if (timed)
-        interrupt_rearm(vm->vcpu[0]);
+        interrupt_rearm_devices(vm);
 }
 
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a)
 {
+    lock_take(&vm->lock);
     access(vm, &vm->ports, port, a);
+    lock_release(&vm->lock);
 }
 
 void machine_memory(struct vm *vm, gpa_t at, struct io_access *a)
 {
+    lock_take(&vm->lock);
     access(vm, &vm->memory_bus, at.v, a);
+    lock_release(&vm->lock);
+}
+
+void machine_drain(struct vm *vm)
+{
+    lock_take(&vm->lock);
+    drain(vm);
+    lock_release(&vm->lock);
 }
 
 enum outcome machine_after_io(struct vm *vm)
 {
-    drain(vm);
+    machine_drain(vm);
     if (unlikely(vm->debug.exit_requested)) {
         vm->status = vm->debug.exit_status;
         return vm_stop(vm, STOP_EXIT, "exit by port 0xf4, status %u", vm->status);

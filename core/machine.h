@@ -17,11 +17,14 @@ void machine_start_clock(struct vm *vm);
 /* An access to a port or to device memory, with all that follows from it for interrupt lines. */
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a);
 void machine_memory(struct vm *vm, gpa_t at, struct io_access *a);
-/* Lets the devices' time come to host TSC now; when that must happen next, on the VM's clock. */
+/* Lets the devices' time come to host TSC now; when that must happen next, on the VM's clock. The
+ * VM's lock is held. */
 void machine_advance(struct vm *vm, uint64_t now);
 uint64_t machine_deadline(const struct vm *vm);
 /* True when a write to port could be lost since the console is behind: try again later. */
 bool machine_must_wait(const struct vm *vm, uint16_t port);
+/* Moves the console bytes of VM's UARTs and debug port on. */
+void machine_drain(struct vm *vm);
 /* After accesses: moves console bytes on, and ends the VM if a device asks for it. OUTCOME_ADVANCE
  * or OUTCOME_STOP. */
 enum outcome machine_after_io(struct vm *vm);
@@ -29,7 +32,7 @@ enum outcome machine_after_io(struct vm *vm);
 void machine_console(struct vm *vm, const char *text, size_t len);
 /* The operator's bytes; returns how many the guest took. */
 size_t machine_input(struct vm *vm, const char *text, size_t len);
-/* Prints what has not become a line. */
+/* Prints what has not become a line. The VM's lock is held. */
 void machine_flush(struct vm *vm);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/host.h"
 #include "core/log.h"
 #include "core/pools.h"
+#include "core/sched.h"
 #include "core/vm.h"
 
 static unsigned failures;
@@ -19,6 +20,7 @@ void power_count_failure(void)
 
 static void say_end(void)
 {
+    sched_stop_others();
     unsigned well = 0, failed = failures;
     for (unsigned i = 0; i < vm_count(); i++) {
         const struct vm *vm = vm_at(i);

@@ -72,10 +72,11 @@ void report_exits(const struct vcpu *v, fmt_sink_fn *sink, void *ctx)
 
 void report_vcpu(struct vcpu *v)
 {
-    fmt_write(log_sink, NULL, "plinth: vm %s: vCPU %u: %s\n", v->vm->name, v->index,
+    struct log_buffer b = {.used = 0};
+    fmt_write(log_lines, &b, "plinth: vm %s: vCPU %u: %s\n", v->vm->name, v->index,
               v->vm->end_text);
-    report_registers(v, log_sink, NULL);
-    report_trail(v, log_sink, NULL);
+    report_registers(v, log_lines, &b);
+    report_trail(v, log_lines, &b);
     if (v->vm->stop_reason == STOP_ENTRY_FAILED)
-        backend->dump(v, log_sink, NULL);
+        backend->dump(v, log_lines, &b);
 }

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The scheduler: one run queue, one list of sleepers, no threads. Each pass of sched_run() looks at
- * the console, wakes who is due, does a piece of VM work and runs the vCPU at the head of the queue
- * for one slice. A vCPU is on the queue, on the sleepers' list, running, or off: never on two.
+ * The scheduler's mechanics: who may touch which queue, who wakes whom, what a CPU does next. A
+ * vCPU is OFF, QUEUED on one CPU's queue, RUNNING there, or BLOCKED with its timer there; all
+ * changes happen under the lock of v->cpu's queue. The boot CPU also looks after the console and
+ * after VMs that start and end.
+ *
+ * No wake-up is lost: a waker sets a bit in v->requests and then reads v->state; a CPU that blocks
+ * v writes v->state and then reads v->requests. Both are locked operations, so at least one sees
+ * the other (tests/model/wakeup.pml).
  */
 #include "core/sched.h"
 
@@ -11,53 +16,220 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
+#include "core/lib/lock.h"
 #include "core/log.h"
 #include "core/power.h"
+#include "core/report.h"
 #include "core/vm.h"
 
-static struct list queue, sleepers;
-static uint64_t slice; /* TSC ticks */
-static struct vcpu *running;
+struct cpu_sched {
+    struct lock lock;       /* queue, timers, running; v->state and v->cpu of those here */
+    struct runq queue;
+    struct timerq timers;   /* only this CPU sets; others may cancel */
+    struct vcpu *running;   /* between pick and put */
+} __attribute__((aligned(64)));
+
+static struct cpu_sched cpus[CPU_MAX];
+static uint64_t idle[CPU_MAX / 64]; /* bit per CPU that is in host_idle() or about to be; atomic */
+static uint64_t slice;              /* TSC ticks */
+static uint64_t granule;            /* nobody is preempted before so many ticks */
+
+static struct vcpu *of(struct runq_entity *e)
+{
+    return container_of(e, struct vcpu, run);
+}
+
+static struct cpu_sched *here(void)
+{
+    return &cpus[host_cpu_index()];
+}
 
 void sched_init(uint64_t slice_ns)
 {
-    list_init(&queue);
-    list_init(&sleepers);
     slice = host_ns_to_tsc(slice_ns);
+    for (unsigned i = 0; i < host_cpu_count(); i++) {
+        lock_init(&cpus[i].lock, LOCK_ORDER_QUEUE, "queue");
+        runq_init(&cpus[i].queue, (int64_t)slice);
+        timerq_init(&cpus[i].timers);
+    }
+    granule = slice / 10;
 }
 
-static struct vcpu *of(struct list *l)
+static enum vcpu_state state_of(const struct vcpu *v)
 {
-    return container_of(l, struct vcpu, run);
+    return (enum vcpu_state)__atomic_load_n(&v->state, __ATOMIC_SEQ_CST);
 }
 
-void sched_add(struct vcpu *v)
+static void set_state(struct vcpu *v, enum vcpu_state state)
 {
-    list_remove(&v->run);
-    v->state = VCPU_RUNNABLE;
-    v->wake_at = UINT64_MAX;
+    __atomic_store_n(&v->state, (uint8_t)state, __ATOMIC_SEQ_CST);
+}
+
+/* --- idle CPUs --- */
+
+static bool is_idle(unsigned cpu)
+{
+    return __atomic_load_n(&idle[cpu / 64], __ATOMIC_SEQ_CST) & BIT(cpu % 64);
+}
+
+static void set_idle(unsigned cpu, bool on)
+{
+    if (on)
+        __atomic_fetch_or(&idle[cpu / 64], BIT(cpu % 64), __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&idle[cpu / 64], ~BIT(cpu % 64), __ATOMIC_SEQ_CST);
+}
+
+/* An idle CPU on which v may run, or -1. */
+static int idle_cpu_for(const struct vcpu *v)
+{
+    for (unsigned w = 0; w * 64 < host_cpu_count(); w++) {
+        uint64_t fit = __atomic_load_n(&idle[w], __ATOMIC_SEQ_CST) & v->cpus_allowed[w];
+        if (fit)
+            return (int)(w * 64) + __builtin_ctzll(fit);
+    }
+    return -1;
+}
+
+/* --- becoming runnable --- */
+
+/* Somebody stands in front of what runs on c, whose lock is held: let its slice end soon, but not
+ * at once, or a few that wake often would leave it nothing but switches. */
+static void shorten_slice(struct cpu_sched *c, unsigned cpu)
+{
+    struct vcpu *r = c->running;
+    if (!r)
+        return;
+    uint64_t end = max_u64(r->slice_begin + granule, host_now());
+    if (end >= __atomic_load_n(&r->slice_end, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&r->slice_end, end, __ATOMIC_RELAXED);
+    vcpu_request(r, REQUEST_LOOK);
+    if (cpu != host_cpu_index())
+        host_kick(cpu);
+}
+
+/* v, QUEUED and on no list, joins c, whose lock is held. */
+static void join(struct cpu_sched *c, unsigned cpu, struct vcpu *v)
+{
+    v->cpu = cpu;
     v->runnable_since = host_now();
-    list_append(&queue, &v->run);
+    bool front = runq_wake(&c->queue, &v->run);
+    if (is_idle(cpu))
+        host_kick(cpu);
+    else if (front)
+        shorten_slice(c, cpu);
 }
 
-void sched_remove(struct vcpu *v)
+static struct cpu_sched *lock_home(const struct vcpu *v, unsigned *cpu)
 {
-    list_remove(&v->run);
-    v->state = VCPU_OFF;
+    for (;;) {
+        *cpu = __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
+        struct cpu_sched *c = &cpus[*cpu];
+        lock_take(&c->lock);
+        if (likely(v->cpu == *cpu))
+            return c;
+        lock_release(&c->lock); /* it has moved since */
+    }
 }
 
-void sched_wake(struct vcpu *v)
+/* A blocked vCPU wakes where it slept, unless that CPU is busy and another has nothing to do. One
+ * whose state is still in its CPU's registers stays there. */
+static void wake(struct vcpu *v)
 {
-    if (v->state == VCPU_BLOCKED)
-        sched_add(v);
+    unsigned cpu;
+    struct cpu_sched *c = lock_home(v, &cpu);
+    if (state_of(v) != VCPU_BLOCKED) {
+        lock_release(&c->lock);
+        return;
+    }
+    timerq_cancel(&c->timers, &v->timer.entry);
+    set_state(v, VCPU_QUEUED);
+    int other = is_idle(cpu) || v->held_by ? -1 : idle_cpu_for(v);
+    if (other < 0 || !c->running) {
+        join(c, cpu, v);
+        lock_release(&c->lock);
+        return;
+    }
+    lock_release(&c->lock); /* QUEUED on no list: nobody else will touch it */
+    c = &cpus[other];
+    lock_take(&c->lock);
+    join(c, (unsigned)other, v);
+    lock_release(&c->lock);
 }
 
-void sched_preempt(void)
+void sched_notify(struct vcpu *v, uint32_t requests)
 {
-    /* A timer that was armed for somebody else's slice may still be pending. */
-    if (running && host_now() >= min_u64(running->slice_end, running->event_at))
-        vcpu_request(running, REQUEST_EVENT);
+    __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+    switch (state_of(v)) {
+    case VCPU_BLOCKED:
+        wake(v);
+        break;
+    case VCPU_RUNNING:
+        if (v->cpu != host_cpu_index())
+            host_kick(v->cpu);
+        break;
+    default: /* its CPU looks at the bits before it enters the guest */
+        break;
+    }
 }
+
+void sched_yield(struct vcpu *v)
+{
+    v->yielded = true;
+    vcpu_request(v, REQUEST_RESCHEDULE);
+}
+
+/* --- timers --- */
+
+/* When what runs here must make room for a timer of vm that is due at `at`. */
+static uint64_t stop_for(const struct vcpu *r, const struct vm *vm, uint64_t at)
+{
+    return r->vm == vm ? at : max_u64(at, r->slice_begin + granule);
+}
+
+void sched_set_timer(struct sched_timer *t, uint64_t at)
+{
+    unsigned me = host_cpu_index();
+    struct cpu_sched *c = &cpus[t->cpu];
+    if (t->cpu != me) {
+        lock_take(&c->lock);
+        timerq_cancel(&c->timers, &t->entry);
+        lock_release(&c->lock);
+        c = &cpus[me];
+    }
+    lock_take(&c->lock);
+    t->cpu = me;
+    timerq_set(&c->timers, &t->entry, at);
+    struct vcpu *r = c->running;
+    if (r && at < r->slice_end) {
+        r->slice_end = min_u64(r->slice_end, stop_for(r, t->vm, at));
+        r->look_at = 0;
+    }
+    lock_release(&c->lock);
+}
+
+/* Wakes vCPUs and lets devices work whose time has come. */
+static void run_timers(struct cpu_sched *c, unsigned me)
+{
+    struct timerq_entry *e;
+    uint64_t now = host_now();
+    lock_take(&c->lock);
+    while ((e = timerq_pop_due(&c->timers, now))) {
+        struct sched_timer *t = container_of(e, struct sched_timer, entry);
+        if (t->v) {
+            set_state(t->v, VCPU_QUEUED); /* on this queue and not cancelled: it was BLOCKED */
+            join(c, me, t->v);
+            continue;
+        }
+        lock_release(&c->lock);
+        interrupt_device_time(t->vm);
+        lock_take(&c->lock);
+    }
+    lock_release(&c->lock);
+}
+
+/* --- what a CPU holds --- */
 
 void sched_switch_to(struct vcpu *v)
 {
@@ -67,103 +239,421 @@ void sched_switch_to(struct vcpu *v)
     if (old) {
         backend->save(old);
         host_fpu_save(old->fpu);
+        /* From now on another CPU may load it. */
+        __atomic_store_n(&old->held_by, 0, __ATOMIC_RELEASE);
     }
     host_set_current_vcpu(v);
     if (!v)
         return;
     v->switches++;
+    v->held_by = host_cpu_index() + 1;
     host_fpu_load(v->fpu, v->xcr0);
     backend->load(v);
 }
 
-void sched_forget(struct vcpu *v)
+static void leave_vm(void *arg)
 {
-    sched_remove(v);
-    if (v == host_current_vcpu())
-        host_set_current_vcpu(NULL);
+    struct vm *vm = arg;
+    struct vcpu *v = host_current_vcpu();
+    if (v && v->vm == vm)
+        sched_switch_to(NULL);
+    if (host_current_space().v == vm->space.root.v)
+        host_load_space(base_space.root);
+    if (vm->arch)
+        backend->flush_vm(vm);
 }
 
-static void sleep(struct vcpu *v)
+void sched_leave_vm(struct vm *vm)
 {
-    if (v->waits_for_startup) {
-        v->state = VCPU_OFF;
-        return;
-    }
-    if (interrupt_wakes(v)) {
-        sched_add(v);
-        return;
-    }
-    v->state = VCPU_BLOCKED;
-    list_append(&sleepers, &v->run);
+    host_call_others(leave_vm, vm);
+    leave_vm(vm);
 }
 
-/* A sleeper for which something is due now, or NULL; *next is when something will be. */
-static struct vcpu *due_sleeper(uint64_t now, uint64_t *next)
-{
-    *next = UINT64_MAX;
-    list_for_each (l, &sleepers) {
-        struct vcpu *v = of(l);
-        uint64_t at = min_u64(v->wake_at, v->event_at);
-        if (at <= now)
-            return v;
-        *next = min_u64(*next, at);
-    }
-    return NULL;
-}
-
-/* Wakes whose time has come; returns when the next one's will. Looks from the start again after
- * each, for one vCPU's timer may wake others of its VM. */
-static uint64_t wake_due(void)
-{
-    uint64_t now = host_now(), next;
+struct inspection {
     struct vcpu *v;
-    while ((v = due_sleeper(now, &next))) {
-        if (v->event_at <= now)
-            interrupt_time(v, now); /* leaves event_at behind now */
-        if (v->state == VCPU_BLOCKED && v->wake_at <= now)
-            sched_add(v);
-    }
-    return next;
+    void (*fn)(struct vcpu *v, void *arg);
+    void *arg;
+    bool done;
+};
+
+static void inspect_here(void *arg)
+{
+    struct inspection *i = arg;
+    if (host_current_vcpu() != i->v)
+        return; /* it has been put away in the meantime */
+    i->fn(i->v, i->arg);
+    i->done = true;
 }
 
-/* A sleeper that is due ends the running slice, or it would wait for up to a slice per runner. */
-static void run_slice(struct vcpu *v, uint64_t next_wake)
+/* Its state is in no CPU: take it here, while its queue's lock keeps it from being run. */
+static void inspect_parked(struct inspection *i)
 {
-    uint64_t begin = host_now();
+    unsigned cpu;
+    struct cpu_sched *c = lock_home(i->v, &cpu);
+    if (state_of(i->v) != VCPU_RUNNING && !i->v->held_by) {
+        sched_switch_to(i->v);
+        i->fn(i->v, i->arg);
+        sched_switch_to(NULL);
+        i->done = true;
+    }
+    lock_release(&c->lock);
+}
+
+void sched_inspect(struct vcpu *v, void (*fn)(struct vcpu *v, void *arg), void *arg)
+{
+    struct inspection i = {v, fn, arg, false};
+    while (!i.done) {
+        uint32_t holder = __atomic_load_n(&v->held_by, __ATOMIC_ACQUIRE);
+        if (!holder)
+            inspect_parked(&i);
+        else if (holder == host_cpu_index() + 1)
+            inspect_here(&i);
+        else
+            host_call_on(holder - 1, inspect_here, &i);
+        host_relax();
+    }
+}
+
+/* --- a vCPU's turn --- */
+
+/* What a halted vCPU must look at before it goes on waiting; the rest is for the entry. */
+#define REQUEST_WAKING (REQUEST_EVENT | REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0)
+
+/* A start-up IPI is for one that waits for it; one that follows an INIT stays. */
+static void ignore_startup(struct vcpu *v)
+{
+    uint32_t r = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
+    while ((r & REQUEST_STARTUP) && !(r & REQUEST_INIT) &&
+           !__atomic_compare_exchange_n(&v->requests, &r, r & ~(uint32_t)REQUEST_STARTUP, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+}
+
+static bool wakes(struct vcpu *v, uint64_t now)
+{
+    uint32_t done = REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK;
+    uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
+    if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
+        vcpu_request(v, r & done); /* after the signal */
+        return true;
+    }
+    ignore_startup(v);
+    interrupt_collect(v, r);
+    if (now >= v->event_at)
+        interrupt_time(v, now);
+    return !v->waits_for_startup && (interrupt_wakes(v) || now >= v->wake_at);
+}
+
+/* False: v was woken, but not by what it waits for. */
+static bool still_halted(struct vcpu *v, uint64_t now)
+{
+    if (!v->halted)
+        return false;
+    if (!wakes(v, now))
+        return true;
+    v->halted = false;
+    if (v->hopeless) {
+        v->hopeless = false;
+        __atomic_fetch_sub(&v->vm->hopeless, 1, __ATOMIC_SEQ_CST);
+    }
+    vcpu_request(v, REQUEST_EVENT);
+    return false;
+}
+
+static bool nothing_asked(const struct vm *vm)
+{
+    uint32_t any = 0;
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        any |= __atomic_load_n(&vm->vcpu[i]->requests, __ATOMIC_SEQ_CST);
+    return !(any & (REQUEST_WAKING | REQUEST_INIT | REQUEST_STARTUP | REQUEST_STOP));
+}
+
+/* v is about to wait. With interrupts off only another vCPU can end that: when the last one does
+ * it, this is a guest's way to say that it is done. False then. */
+static bool may_halt(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    v->halted = true;
+    bool hopeless = v->waits_for_startup || (!v->wake_on_interrupt && v->wake_at == UINT64_MAX);
+    if (!hopeless || v->hopeless)
+        return true;
+    v->hopeless = true;
+    if (__atomic_add_fetch(&vm->hopeless, 1, __ATOMIC_SEQ_CST) < vm->vcpu_count ||
+        !nothing_asked(vm))
+        return true;
+    vm_stop(vm, STOP_HALTED, "halted with interrupts off");
+    return false;
+}
+
+/* c's lock is held; `but`: requests for which v does not go to sleep after all. */
+static void block(struct cpu_sched *c, unsigned me, struct vcpu *v, uint64_t until, uint32_t but)
+{
+    runq_remove(&c->queue, &v->run);
+    v->timer.cpu = me;
+    timerq_set(&c->timers, &v->timer.entry, until);
+    set_state(v, VCPU_BLOCKED);
+    if (likely(!(__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & but)))
+        return;
+    timerq_cancel(&c->timers, &v->timer.entry);
+    set_state(v, VCPU_QUEUED);
+    join(c, me, v);
+}
+
+static void put_back(struct cpu_sched *c, struct vcpu *v)
+{
+    bool over = runq_turn(&c->queue, &v->run) == 0;
+    set_state(v, VCPU_QUEUED);
+    v->runnable_since = host_now();
+    runq_put(&c->queue, &v->run,
+             over ? RUNQ_USED : v->yielded ? RUNQ_YIELDED : RUNQ_PREEMPTED);
+    v->yielded = false;
+}
+
+/* More to do here than one CPU can: an idle one shall come and take it. */
+static void share(const struct cpu_sched *c)
+{
+    if (likely(!c->queue.count))
+        return;
+    for (unsigned i = 0; i < host_cpu_count(); i++)
+        if (is_idle(i)) {
+            host_kick(i);
+            return;
+        }
+}
+
+struct turn {
+    uint64_t begin, ran; /* TSC; ticks in the guest */
+    uint64_t until;      /* OUTCOME_BLOCK: for how long */
+    uint32_t but;        /* requests for which it does not block */
+};
+
+static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *t)
+{
+    uint64_t room = min_u64((uint64_t)runq_turn(&c->queue, &v->run),
+                            cap_left(&v->vm->cap, t->begin));
     sched_switch_to(v);
+    share(c); /* now that whoever ran before can be taken away */
     host_load_space(v->vm->space.root);
-    guest_time_enter(v, begin);
-    /* Not at once, or a few that wake often would leave the runner nothing but switches. */
-    v->slice_end = min_u64(begin + slice, max_u64(next_wake, begin + slice / 10));
-    v->look_at = v->slice_end;
-    running = v;
+    guest_time_enter(v, t->begin);
+    v->slice_begin = t->begin;
+    v->slice_end = t->begin + room;
+    lock_take(&c->lock);
+    struct timerq_entry *first = timerq_first(&c->timers);
+    if (first)
+        v->slice_end = min_u64(v->slice_end,
+                               stop_for(v, container_of(first, struct sched_timer, entry)->vm,
+                                        first->at));
+    c->running = v;
+    lock_release(&c->lock);
+    v->look_at = 0;
     enum outcome outcome = backend->run(v);
-    running = NULL;
-    v->ran += host_now() - begin;
+    uint64_t now = host_now();
+    t->ran = now - t->begin;
+    v->ran += t->ran;
+    cap_charge(&v->vm->cap, now, t->ran);
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
+    return outcome;
+}
+
+static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
+{
+    if (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP)
+        return OUTCOME_STOP;
+    if (!cap_left(&v->vm->cap, t->begin)) {
+        t->until = cap_next(&v->vm->cap, t->begin);
+        t->but = REQUEST_STOP;
+        return OUTCOME_BLOCK;
+    }
+    enum outcome outcome = still_halted(v, t->begin) ? OUTCOME_BLOCK : run_guest(c, v, t);
+    if (outcome != OUTCOME_BLOCK)
+        return outcome;
+    t->until = min_u64(v->wake_at, v->event_at);
+    t->but = ~0u;
+    return may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;
+}
+
+/* v has been picked. */
+static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
+{
+    struct turn t = {.begin = host_now()};
+    struct vm *vm = v->vm;
+    enum outcome outcome = turn(c, v, &t);
+    if (outcome == OUTCOME_STOP && vm->stop_reason >= STOP_TRIPLE_FAULT && vm->stopper == v)
+        report_vcpu(v); /* while its state is here */
+    lock_take(&c->lock);
+    c->running = NULL;
+    runq_charge(&c->queue, &v->run, t.ran);
+    if (outcome == OUTCOME_STOP) {
+        runq_remove(&c->queue, &v->run);
+        set_state(v, VCPU_OFF);
+    } else if (outcome == OUTCOME_BLOCK) {
+        block(c, me, v, t.until, t.but);
+    } else {
+        put_back(c, v);
+    }
+    lock_release(&c->lock);
     if (outcome == OUTCOME_STOP)
-        vm_finish(v->vm, v);
-    else if (outcome == OUTCOME_BLOCK)
-        sleep(v);
-    else
-        sched_add(v);
+        vm_vcpu_off(vm); /* v may be gone from here on */
+}
+
+/* --- a CPU's life --- */
+
+static bool may_move(void *ctx, const struct runq_entity *e)
+{
+    const struct vcpu *v = container_of(e, const struct vcpu, run);
+    unsigned to = *(const unsigned *)ctx;
+    return (v->cpus_allowed[to / 64] & BIT(to % 64)) &&
+           !__atomic_load_n(&v->held_by, __ATOMIC_ACQUIRE);
+}
+
+/* c's lock is held. Others' locks are only tried: two CPUs may want each other's. */
+static void steal(struct cpu_sched *c, unsigned me)
+{
+    unsigned n = host_cpu_count();
+    for (unsigned i = 1; i < n; i++) {
+        struct cpu_sched *from = &cpus[(me + i) % n];
+        if (!runq_worth_stealing(&from->queue, &c->queue) || !lock_try(&from->lock))
+            continue;
+        struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &me);
+        if (e)
+            of(e)->cpu = me;
+        lock_release(&from->lock);
+        if (e)
+            return;
+    }
+}
+
+static struct vcpu *pick(struct cpu_sched *c, unsigned me)
+{
+    lock_take(&c->lock);
+    if (runq_hungry(&c->queue))
+        steal(c, me);
+    struct runq_entity *e = runq_pick(&c->queue);
+    if (e)
+        set_state(of(e), VCPU_RUNNING);
+    lock_release(&c->lock);
+    return e ? of(e) : NULL;
+}
+
+static bool anything_to_steal(const struct cpu_sched *c)
+{
+    for (unsigned i = 0; i < host_cpu_count(); i++)
+        if (&cpus[i] != c && runq_worth_stealing(&cpus[i].queue, &c->queue))
+            return true;
+    return false;
+}
+
+/* First idle, then a last look, in this order: who queues something looks in the other one. */
+static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
+{
+    set_idle(me, true);
+    lock_take(&c->lock);
+    bool work = c->queue.count != 0;
+    until = min_u64(until, timerq_next(&c->timers));
+    lock_release(&c->lock);
+    if (!work && !anything_to_steal(c))
+        host_idle(until);
+    set_idle(me, false);
+}
+
+/* --- the end --- */
+
+#define STOP_PATIENCE_NS 100000000 /* a CPU that runs on for longer is left to itself */
+
+static uint32_t closing, closed; /* atomic */
+
+void sched_stop_others(void)
+{
+    unsigned others = host_cpu_count() - 1;
+    uint64_t until = host_now() + host_ns_to_tsc(STOP_PATIENCE_NS);
+    if (__atomic_exchange_n(&closing, 1, __ATOMIC_SEQ_CST) || !backend)
+        return;
+    for (unsigned i = 1; i <= others; i++) {
+        lock_take(&cpus[i].lock);
+        if (cpus[i].running)
+            vcpu_request(cpus[i].running, REQUEST_RESCHEDULE);
+        lock_release(&cpus[i].lock);
+        host_kick(i);
+    }
+    while (__atomic_load_n(&closed, __ATOMIC_ACQUIRE) < others && host_now() < until)
+        host_relax();
+}
+
+static NORETURN void stay_closed(void)
+{
+    __atomic_fetch_add(&closed, 1, __ATOMIC_RELEASE);
+    for (;;)
+        host_idle(UINT64_MAX);
+}
+
+/* False: nobody is here to run. */
+static bool pass(struct cpu_sched *c, unsigned me)
+{
+    run_timers(c, me);
+    struct vcpu *v = pick(c, me);
+    if (!v)
+        return false;
+    take_turn(c, me, v);
+    return true;
 }
 
 void sched_run(bool stop_when_idle)
 {
+    struct cpu_sched *c = here();
     for (;;) {
         console_poll();
-        uint64_t next_wake = wake_due();
         bool worked = vm_work();
-        if (!list_empty(&queue)) {
-            struct vcpu *v = of(queue.next);
-            list_remove(&v->run);
-            run_slice(v, next_wake);
-        } else if (!worked) {
+        if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            host_idle(min_u64(next_wake, host_console_deadline()));
+            rest(c, 0, host_console_deadline());
         }
     }
+}
+
+void sched_run_other(void)
+{
+    struct cpu_sched *c = here();
+    unsigned me = host_cpu_index();
+    while (likely(!__atomic_load_n(&closing, __ATOMIC_ACQUIRE)))
+        if (!pass(c, me))
+            rest(c, me, UINT64_MAX);
+    stay_closed();
+}
+
+void sched_preempt(void)
+{
+    /* A timer that was armed for somebody else's slice may still be pending. */
+    struct vcpu *v = here()->running;
+    if (v && host_now() >= min_u64(v->slice_end, v->event_at))
+        vcpu_request(v, REQUEST_LOOK);
+}
+
+/* --- start --- */
+
+static unsigned least_loaded(const struct vcpu *v)
+{
+    unsigned best = 0, load = UINT32_MAX, n = host_cpu_count();
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = (v->vm->slot + v->index + i) % n; /* vCPUs of one VM spread */
+        if (!(v->cpus_allowed[at / 64] & BIT(at % 64)) || runq_load(&cpus[at].queue) >= load)
+            continue;
+        best = at;
+        load = runq_load(&cpus[at].queue);
+    }
+    return best;
+}
+
+void sched_start(struct vcpu *v, bool runs)
+{
+    unsigned cpu = least_loaded(v);
+    struct cpu_sched *c = &cpus[cpu];
+    lock_take(&c->lock);
+    v->cpu = cpu;
+    v->timer.cpu = cpu;
+    set_state(v, runs ? VCPU_QUEUED : VCPU_BLOCKED);
+    if (runs)
+        join(c, cpu, v);
+    lock_release(&c->lock);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Round robin over runnable vCPUs, and the loop in which a physical CPU lives.
+ * Round robin over runnable vCPUs on every physical CPU, the timers of those that sleep, and the
+ * loop in which a physical CPU lives. The policy is runqueue.c's and cap.c's; docs/scheduler.md has
+ * it in words, and the wake-up protocol.
  */
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
@@ -9,20 +11,31 @@
 
 #define SCHED_SLICE_NS UINT64_C(10000000)
 
+/* When all CPUs are there. */
 void sched_init(uint64_t slice_ns);
-/* Makes a vCPU runnable; behind those that are. */
-void sched_add(struct vcpu *v);
-/* Takes it off every list. */
-void sched_remove(struct vcpu *v);
-/* An event for a blocked vCPU has come. */
-void sched_wake(struct vcpu *v);
+/* A vCPU that belongs to no CPU yet: to the one with the least to do; it runs (true) or waits for
+ * its start-up IPI. */
+void sched_start(struct vcpu *v, bool runs);
+/* Sets request bits and makes v's CPU see them: from any CPU, with any locks below QUEUE held. */
+void sched_notify(struct vcpu *v, uint32_t requests);
+/* From an exit: v lets the others go first. */
+void sched_yield(struct vcpu *v);
+/* Sets t for a TSC value on this CPU, wherever it was; TIMERQ_NEVER: off. Calls for one timer must
+ * not overlap: a VM's timer is covered by the VM's lock. */
+void sched_set_timer(struct sched_timer *t, uint64_t at);
 /* A physical interrupt that ends the running slice. */
 void sched_preempt(void);
 /* Makes this CPU hold v's state (NULL: nobody's) after giving back whose it held. */
 void sched_switch_to(struct vcpu *v);
-/* Takes the CPU's state off v, if it is there, since v is going away. */
-void sched_forget(struct vcpu *v);
+/* All vCPUs of vm are off: no CPU shall hold anything of it any more. */
+void sched_leave_vm(struct vm *vm);
+/* The other CPUs run no guest from here on: the machine is about to go. */
+void sched_stop_others(void);
+/* Calls fn(v, arg) where v's registers can be read, wherever v is. Boot CPU only, no locks held;
+ * fn may print, but not wait. */
+void sched_inspect(struct vcpu *v, void (*fn)(struct vcpu *v, void *arg), void *arg);
 /* Each CPU's life. stop_when_idle: power off when the last VM has ended. */
 NORETURN void sched_run(bool stop_when_idle);
+NORETURN void sched_run_other(void);
 
 #endif

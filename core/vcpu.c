@@ -8,6 +8,7 @@
 #include "core/backend.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
+#include "core/lib/string.h"
 #include "core/sched.h"
 #include "core/vm.h"
 #include "mm/pool.h"
@@ -67,22 +68,15 @@ enum outcome vcpu_raise_page_fault(struct vcpu *v, uint64_t address, uint32_t er
 
 void vcpu_init_signal(struct vcpu *v)
 {
-    v->waits_for_startup = true;
-    vcpu_request(v, REQUEST_INIT);
-    if (v->state == VCPU_BLOCKED)
-        sched_wake(v);
+    /* A start-up IPI from before is void. */
+    __atomic_fetch_and(&v->requests, ~(uint32_t)REQUEST_STARTUP, __ATOMIC_SEQ_CST);
+    sched_notify(v, REQUEST_INIT);
 }
 
 void vcpu_startup_signal(struct vcpu *v, uint8_t vector)
 {
-    /* The second of the pair that software sends finds the vCPU running and is ignored. */
-    if (!v->waits_for_startup)
-        return;
-    v->waits_for_startup = false;
     v->startup_vector = vector;
-    vcpu_request(v, REQUEST_STARTUP);
-    if (v->state != VCPU_RUNNABLE)
-        sched_add(v);
+    sched_notify(v, REQUEST_STARTUP);
 }
 
 static void reset_state(struct vcpu *v, const struct vcpu_start *start)
@@ -97,10 +91,14 @@ bool vcpu_handle_signals(struct vcpu *v, uint32_t requests)
                                .idt_limit = 0xffff};
     start.gpr[GPR_RDX] = 0x600; /* a family-6 processor */
     if (requests & REQUEST_INIT) {
+        v->waits_for_startup = true;
+        v->wake_at = UINT64_MAX;
         vlapic_init_reset(&v->apic);
         reset_state(v, &start);
     }
-    if (requests & REQUEST_STARTUP) {
+    /* The second of the pair that software sends finds the vCPU running and is ignored. */
+    if ((requests & REQUEST_STARTUP) && v->waits_for_startup) {
+        v->waits_for_startup = false;
         start.rip = 0;
         start.cs_base = (uint64_t)v->startup_vector << 12;
         reset_state(v, &start);
@@ -119,7 +117,11 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index)
     v->xcr0 = XCR0_X87;
     v->wake_at = UINT64_MAX;
     v->event_at = UINT64_MAX;
-    list_init(&v->run);
+    runq_entity_init(&v->run, RUNQ_WEIGHT_DEFAULT);
+    timerq_entry_init(&v->timer.entry);
+    v->timer.vm = vm;
+    v->timer.v = v;
+    memset(v->cpus_allowed, 0xff, sizeof(v->cpus_allowed));
     v->fpu = pool_alloc_pages(FPU_PAGES(host_fpu_size()), NULL);
     if (!v->fpu)
         goto out_vcpu;

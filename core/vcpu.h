@@ -8,7 +8,8 @@
 
 #include "core/event.h"
 #include "core/exit.h"
-#include "core/lib/list.h"
+#include "core/runqueue.h"
+#include "core/timerq.h"
 #include "drivers/emu/vlapic.h"
 #include "mm/guest_walk.h"
 #include "mm/types.h"
@@ -39,9 +40,10 @@ struct segment {
 };
 
 enum vcpu_state {
-    VCPU_OFF,      /* waits for a start-up IPI, or is going away */
-    VCPU_RUNNABLE, /* on a run queue or running */
-    VCPU_BLOCKED,  /* waits for an event or for wake_at */
+    VCPU_OFF,     /* not started yet, or its VM has ended */
+    VCPU_QUEUED,  /* on a run queue */
+    VCPU_RUNNING, /* picked by its CPU */
+    VCPU_BLOCKED, /* waits for an event, for wake_at or for a start-up IPI */
 };
 
 /* Bits of vcpu.requests; looked at before every entry, each exit's only extra test. */
@@ -50,8 +52,22 @@ enum vcpu_state {
 #define REQUEST_STOP       BIT(2) /* the VM is ending */
 #define REQUEST_INIT       BIT(3) /* an INIT has come: reset, then wait for a start-up IPI */
 #define REQUEST_STARTUP    BIT(4) /* a start-up IPI has come: start at startup_vector */
+#define REQUEST_NMI        BIT(5) /* an NMI has come */
+#define REQUEST_POSTED     BIT(6) /* posted[] has vectors */
+#define REQUEST_LINT0      BIT(7) /* the 8259s' output has changed; vCPU 0 */
+#define REQUEST_LOOK       BIT(8) /* slice_end has changed */
 
 #define VCPU_TRAIL         256 /* as many as a byte counts */
+
+#define CPU_WORDS (256 / 64) /* of a set of physical CPUs */
+
+/* A timer on a physical CPU's queue: a blocked vCPU's, or that of a VM's devices (v is NULL). */
+struct sched_timer {
+    struct timerq_entry entry;
+    struct vm *vm;
+    struct vcpu *v;
+    uint32_t cpu; /* on whose queue it is or was */
+};
 
 struct vcpu {
     /* Saved by the exit assembly, which starts at offset 0. GPR_RSP lives in the backend. */
@@ -65,16 +81,26 @@ struct vcpu {
     struct vm *vm;
     void *arch;         /* the backend's part */
 
-    uint64_t slice_end; /* TSC */
+    uint64_t slice_begin; /* TSC */
+    uint64_t slice_end; /* TSC; others may bring it forward, then set REQUEST_LOOK */
     uint64_t event_at;  /* TSC: when interrupt_time() is due */
     uint64_t wake_at;   /* TSC; UINT64_MAX: only by an event */
-    uint8_t state;      /* enum vcpu_state */
-    struct list run;    /* link in the run queue or the list of sleepers */
+    /* sched.c's: under the lock of the queue of cpu. */
+    uint8_t state;      /* enum vcpu_state; atomic */
+    uint32_t cpu;       /* on whose queue it is, or runs, or sleeps; atomic */
+    uint32_t held_by;   /* the CPU that holds its state in registers, + 1; 0: none; atomic */
+    struct runq_entity run;
+    struct sched_timer timer;
+    uint64_t cpus_allowed[CPU_WORDS];
+    bool halted;        /* goes on only for what wakes it */
+    bool hopeless;      /* counted in vm.hopeless: nothing but another vCPU can wake it */
+    bool yielded;       /* it has given its turn up */
 
     /* Events waiting to be delivered. */
     bool reinject_valid;  /* an exit interrupted the delivery of reinject */
     bool exception_valid; /* exception has been raised */
     struct event reinject, exception;
+    uint32_t posted[8], posted_level[8]; /* vectors from other CPUs; atomic */
     bool nmi_pending;
     bool wake_on_interrupt; /* halted with IF set */
     bool waits_for_startup; /* INIT has come, the start-up IPI has not */
@@ -129,7 +155,7 @@ static inline void vcpu_request(struct vcpu *v, uint64_t bits)
     __atomic_fetch_or(&v->requests, (uint32_t)bits, __ATOMIC_RELEASE);
 }
 
-/* From a local APIC: INIT, and the start-up IPI that counts only after it. */
+/* From a local APIC, on any CPU: INIT, and the start-up IPI that counts only after it. */
 void vcpu_init_signal(struct vcpu *v);
 void vcpu_startup_signal(struct vcpu *v, uint8_t vector);
 /* For the backend, before an entry: carries out INIT and STARTUP. False: v waits and must leave. */

@@ -20,12 +20,14 @@
 
 #define SCRUB_PIECE MIB(2)
 /* docs/config.md, on_reboot: so many lives of less than that, and there is no further one. */
+#define CAP_PERIOD_NS UINT64_C(100000000)
 #define SHORT_LIVES_MAX 10u
 #define SHORT_LIFE_NS   UINT64_C(2000000000)
 #define VM_PAGES    ((unsigned)(ALIGN_UP(sizeof(struct vm), PAGE_SIZE) / PAGE_SIZE))
 
 static struct vm *vms[VM_MAX];
 static unsigned count;
+static uint32_t work_wanted; /* some VM may have work for vm_work(); atomic */
 
 unsigned vm_count(void)
 {
@@ -51,17 +53,6 @@ bool vm_any_alive(void)
         if (vms[i]->state != VM_DEFINED && vms[i]->state < VM_KEPT)
             return true;
     return false;
-}
-
-bool vm_all_halted(const struct vm *vm, const struct vcpu *but)
-{
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        const struct vcpu *v = vm->vcpu[i];
-        bool halted = v->state == VCPU_BLOCKED && !v->wake_on_interrupt && v->wake_at == UINT64_MAX;
-        if (v != but && v->state != VCPU_OFF && !halted)
-            return false;
-    }
-    return true;
 }
 
 bool vm_ended_well(const struct vm *vm)
@@ -126,6 +117,10 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->on_reboot = (uint8_t)definition->on_reboot;
     vm->on_poweroff = (uint8_t)definition->on_poweroff;
     vm->on_crash = (uint8_t)definition->on_crash;
+    lock_init(&vm->lock, LOCK_ORDER_VM, "vm");
+    timerq_entry_init(&vm->timer.entry);
+    cap_init(&vm->cap, CAP_NONE, host_ns_to_tsc(CAP_PERIOD_NS), host_now());
+    vm->timer.vm = vm;
     vms[count++] = vm;
     return vm;
 }
@@ -226,15 +221,13 @@ static bool scrub_piece(struct vm *vm)
 
 static void release(struct vm *vm)
 {
+    sched_leave_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        sched_forget(vm->vcpu[i]);
         vcpu_free(vm->vcpu[i]);
         vm->vcpu[i] = NULL;
     }
     vm->vcpu_count = 0;
     machine_free(vm);
-    if (host_current_space().v == vm->space.root.v)
-        host_load_space(base_space.root);
     /* Translations go before the pages do. */
     backend->vm_free(vm);
     if (vm->space.root.v)
@@ -255,18 +248,35 @@ static void announce_end(struct vm *vm)
     log_info("vm %s: ended %s: %s", vm->name, vm_ended_well(vm) ? "well" : "badly", vm->end_text);
 }
 
+static void want_work(void)
+{
+    __atomic_store_n(&work_wanted, 1, __ATOMIC_SEQ_CST);
+}
+
+void vm_vcpu_off(struct vm *vm)
+{
+    if (__atomic_sub_fetch(&vm->alive, 1, __ATOMIC_SEQ_CST))
+        return;
+    want_work();
+    host_kick(0);
+}
+
 enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
 {
-    /* The first reason is the one that counts. */
-    if (vm->stop_reason == STOP_NONE) {
-        va_list args;
-        va_start(args, format);
-        fmt_vprint(vm->end_text, sizeof(vm->end_text), format, args);
-        va_end(args);
-        vm->stop_reason = (uint8_t)reason;
-    }
+    uint8_t none = STOP_NONE;
+    /* The first reason is the one that counts. Nobody reads the text before all vCPUs are off, and
+     * its writer is one of them or the boot CPU, which would read it. */
+    if (!__atomic_compare_exchange_n(&vm->stop_reason, &none, (uint8_t)reason, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return OUTCOME_STOP;
+    va_list args;
+    va_start(args, format);
+    fmt_vprint(vm->end_text, sizeof(vm->end_text), format, args);
+    va_end(args);
+    struct vcpu *v = host_current_vcpu();
+    vm->stopper = v && v->vm == vm ? v : NULL;
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        vcpu_request(vm->vcpu[i], REQUEST_STOP);
+        sched_notify(vm->vcpu[i], REQUEST_STOP);
     return OUTCOME_STOP;
 }
 
@@ -289,20 +299,23 @@ static enum config_action vm_action(const struct vm *vm)
     }
 }
 
-void vm_finish(struct vm *vm, struct vcpu *v)
+/* All its vCPUs are off; its memory is to be scrubbed next. */
+static void finish(struct vm *vm)
 {
+    lock_take(&vm->lock);
     machine_flush(vm);
+    sched_set_timer(&vm->timer, TIMERQ_NEVER);
+    vm->state = vm_action(vm) == CONFIG_KEEP ? VM_KEPT : VM_ENDING;
+    lock_release(&vm->lock);
+    sched_leave_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         vm->ran += vm->vcpu[i]->ran;
         for (unsigned k = 0; k < EXIT_KINDS; k++)
             vm->exits += vm->vcpu[i]->exits[k];
-        sched_remove(vm->vcpu[i]);
     }
-    if (v && vm->stop_reason >= STOP_TRIPLE_FAULT)
-        report_vcpu(v);
     announce_end(vm);
     vm->scrub_at = 0;
-    vm->state = vm_action(vm) == CONFIG_KEEP ? VM_KEPT : VM_ENDING;
+    want_work();
 }
 
 static void fail_start(struct vm *vm, const char *why)
@@ -344,6 +357,7 @@ static void reset_record(struct vm *vm)
     vm->ran = vm->exits = vm->unlisted_msrs = 0;
     vm->logged_msrs = 0;
     vm->console_used = false;
+    vm->stopper = NULL;
     vm->started_ns = host_uptime_ns();
 }
 
@@ -363,10 +377,12 @@ void vm_start(struct vm *vm)
         return;
     }
     const char *failed = build(vm);
-    if (failed)
+    if (failed) {
         fail_start(vm, failed);
-    else
-        vm->state = VM_STARTING;
+        return;
+    }
+    vm->state = VM_STARTING;
+    want_work();
 }
 
 /* The VM's time begins: its TSC and its clock show 0 now. */
@@ -375,6 +391,19 @@ static void start_clock(struct vm *vm)
     vm->start_tsc = host_now();
     vm->tsc_offset = 0 - vm->start_tsc;
     machine_start_clock(vm);
+}
+
+/* From here on other CPUs run it. */
+static void start_vcpus(struct vm *vm)
+{
+    vm->alive = vm->vcpu_count;
+    vm->hopeless = vm->vcpu_count - 1;
+    for (unsigned i = vm->vcpu_count - 1; i > 0; i--) {
+        struct vcpu *v = vm->vcpu[i];
+        v->waits_for_startup = v->halted = v->hopeless = true;
+        sched_start(v, false);
+    }
+    sched_start(vm->vcpu[0], true);
 }
 
 /* The memory is clean: load the guest and let it go. */
@@ -390,20 +419,19 @@ static void launch(struct vm *vm)
     if (!ok) {
         /* Part of it may have been loaded: scrub again before the memory goes back. */
         vm_stop(vm, STOP_LOAD, "%s", why);
-        vm_finish(vm, NULL);
+        finish(vm);
         return;
     }
     start_clock(vm);
     sched_switch_to(v);
     backend->vcpu_start(v, &start);
-    vm->state = VM_RUNNING;
-    for (unsigned i = 1; i < vm->vcpu_count; i++)
-        vm->vcpu[i]->waits_for_startup = true;
     vlapic_set_virtual_wire(&v->apic); /* as a firmware leaves the boot processor's */
     interrupt_apic_effects(v);
     interrupt_rearm(v);
-    sched_add(v);
+    sched_switch_to(NULL); /* another CPU may take it */
+    vm->state = VM_RUNNING;
     log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);
+    start_vcpus(vm);
 }
 
 /* A VM that cannot come up would restart for ever and bury the log. */
@@ -431,6 +459,11 @@ static void restart(struct vm *vm)
 static bool work_on(struct vm *vm)
 {
     switch (vm->state) {
+    case VM_RUNNING:
+        if (__atomic_load_n(&vm->alive, __ATOMIC_ACQUIRE))
+            return false;
+        finish(vm);
+        return true;
     case VM_STARTING:
         if (scrub_piece(vm))
             launch(vm);
@@ -450,10 +483,14 @@ static bool work_on(struct vm *vm)
 bool vm_work(void)
 {
     static unsigned next; /* so that two VMs that start share the work */
+    if (likely(!__atomic_load_n(&work_wanted, __ATOMIC_SEQ_CST)))
+        return false;
+    __atomic_store_n(&work_wanted, 0, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < count; i++) {
         unsigned at = (next + i) % count;
         if (work_on(vms[at])) {
             next = at + 1;
+            want_work(); /* there may be more */
             return true;
         }
     }

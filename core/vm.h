@@ -8,7 +8,9 @@
 #define CORE_VM_H
 
 #include "core/bus.h"
+#include "core/cap.h"
 #include "core/config.h"
+#include "core/lib/lock.h"
 #include "core/lines.h"
 #include "core/vcpu.h"
 #include "drivers/emu/vdebug.h"
@@ -84,6 +86,14 @@ struct vm {
     uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;
     uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
 
+    /* Of its current run. */
+    struct cap cap;
+    uint32_t alive;            /* vCPUs that are not off; atomic */
+    uint32_t hopeless;         /* vCPUs that only another vCPU could wake; atomic */
+    struct vcpu *stopper;      /* who ended it; NULL: no vCPU did */
+
+    struct lock lock;          /* all from here to line, pvclock_wall, the unlisted MSRs */
+    struct sched_timer timer;  /* when the devices' time is due */
     struct bus ports, memory_bus;
     struct vuart uart, uart2;
     struct vdebug debug;
@@ -99,7 +109,8 @@ struct vm {
     struct vtestdev testdev;
     bool want_testdev;         /* devices = +testdev */
     void *testdev_memory;      /* NULL: no test device */
-    bool pic_intr;             /* the 8259s' output as LINT0 saw it last */
+    bool pic_intr;             /* the 8259s' output */
+    bool pic_rose;             /* it has risen since LINT0 was looked at */
     unsigned apic_turn;        /* of lowest-priority arbitration */
     struct line_assembler line;
 
@@ -119,12 +130,12 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
 void vm_start(struct vm *vm);
 /* One bounded piece of the work that VM_STARTING and VM_ENDING stand for. True: there was some. */
 bool vm_work(void);
-/* From an exit: this VM is to end. Always OUTCOME_STOP. */
+/* From an exit of its own, or the boot CPU: this VM is to end. Always OUTCOME_STOP. */
 enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
     PRINTF_LIKE(3, 4);
-/* The scheduler: vm's vCPUs are off its queues; scrub and free. v is the vCPU that stopped it, or
- * NULL; its report is printed first. */
-void vm_finish(struct vm *vm, struct vcpu *v);
+/* The scheduler: one of vm's vCPUs is off for good. After the last one the boot CPU takes the VM
+ * down, in vm_work(). */
+void vm_vcpu_off(struct vm *vm);
 
 struct vm *vm_find(const char *name);
 /* For i in 0 .. vm_count() - 1. */
@@ -132,8 +143,6 @@ struct vm *vm_at(unsigned i);
 unsigned vm_count(void);
 /* True while some VM holds or wants resources. */
 bool vm_any_alive(void);
-/* True if every other vCPU waits for a start-up IPI or is halted with interrupts off. */
-bool vm_all_halted(const struct vm *vm, const struct vcpu *but);
 bool vm_ended_well(const struct vm *vm);
 const char *vm_state_name(const struct vm *vm);
 const char *stop_reason_name(enum stop_reason reason);

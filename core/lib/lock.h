@@ -20,6 +20,7 @@ enum lock_order {
     LOCK_ORDER_QUEUE = 40,   /* one CPU's run queue and timers */
     LOCK_ORDER_SPACE = 50,   /* the hypervisor's own address spaces (takes POOL for tables) */
     LOCK_ORDER_POOL = 60,
+    LOCK_ORDER_LOG = 80,     /* the log's ring and the prompt; sends to the consoles */
     LOCK_ORDER_CONSOLE = 90, /* last: anybody may print whatever he holds */
 };
 

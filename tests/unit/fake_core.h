@@ -25,6 +25,7 @@
 #include "mm/pool.h"
 
 /* No two of these have a static name in common. */
+#include "core/lib/lock.c"
 #include "core/vcpu.c"
 #include "core/interrupt.c"
 #include "core/machine.c"
@@ -52,8 +53,8 @@ static struct fake {
     uint64_t now, debugctl;
     uint8_t xmm[16][16];
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
-    unsigned xcr0_sets, cpuids, tsc_offset_loads, adds, wakes, starts;
-    struct vcpu *added, *started; /* the last ones */
+    unsigned xcr0_sets, cpuids, tsc_offset_loads, wakes, starts;
+    struct vcpu *woken, *started; /* the last ones */
     struct vcpu_start start;
     enum stop_reason stopped;
     char why[VM_END_TEXT], log[200], line[200];
@@ -308,31 +309,48 @@ enum outcome exit_cpuid(struct vcpu *v, struct vm_exit *x)
     return OUTCOME_ADVANCE;
 }
 
-void sched_add(struct vcpu *v)
+void *host_current_vcpu(void)
 {
-    fake.adds++;
-    fake.added = v;
-    v->state = VCPU_RUNNABLE;
+    return &vcpu;
+}
+
+/* As the scheduler does it, at once: takes in what was posted, wakes who has a reason. */
+void sched_notify(struct vcpu *v, uint32_t requests)
+{
+    uint32_t posted = requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0);
+    bool locked = lock_held(&vm.lock);
+    if (locked)
+        lock_release(&vm.lock); /* another CPU would wait for it */
+    interrupt_collect(v, posted);
+    if (locked)
+        lock_take(&vm.lock);
+    vcpu_request(v, requests & ~posted);
+    if (v->state != VCPU_BLOCKED || (!interrupt_wakes(v) &&
+                                     !(requests & (REQUEST_INIT | REQUEST_STARTUP))))
+        return;
+    fake.wakes++;
+    fake.woken = v;
+    v->state = VCPU_QUEUED;
     v->wake_at = UINT64_MAX;
 }
 
-void sched_wake(struct vcpu *v)
+void sched_yield(struct vcpu *v)
 {
-    assert_int_equal(v->state, VCPU_BLOCKED);
-    fake.wakes++;
-    sched_add(v);
+    vcpu_request(v, REQUEST_RESCHEDULE);
 }
 
-/* As vm.c says it. */
-bool vm_all_halted(const struct vm *of, const struct vcpu *but)
+void sched_set_timer(struct sched_timer *t, uint64_t at)
 {
-    for (unsigned i = 0; i < of->vcpu_count; i++) {
-        const struct vcpu *v = of->vcpu[i];
-        if (v != but && v->state != VCPU_OFF &&
-            (v->state != VCPU_BLOCKED || v->wake_on_interrupt || v->wake_at != UINT64_MAX))
-            return false;
-    }
-    return true;
+    t->entry.at = at;
+}
+
+void host_relax(void)
+{
+}
+
+unsigned host_cpu_index(void)
+{
+    return 0;
 }
 
 bool console_has_room(void)
@@ -423,8 +441,11 @@ static int fake_setup(void **state)
     vm.mem.window = ram;
     vm.mem.n = 1;
     vm.mem.range[0].size = FAKE_RAM;
+    lock_init(&vm.lock, LOCK_ORDER_VM, "vm");
+    timerq_entry_init(&vm.timer.entry);
+    vm.state = VM_RUNNING;
     fake_add_vcpu(&vcpu);
-    vcpu.state = VCPU_RUNNABLE;
+    vcpu.state = VCPU_RUNNING;
     vcpu.rip = fake.reg[VREG_RIP] = 0x1000;
     vcpu.rflags = RFLAGS_FIXED1;
     assert_int_equal(machine_init(&vm), PL_OK);

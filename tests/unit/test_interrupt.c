@@ -37,7 +37,7 @@ static struct vcpu *add_running(unsigned i)
     struct vlapic_effects ignored;
     vlapic_write(&v->apic, VLAPIC_SVR, 0x1ff, 0);
     vlapic_take_effects(&v->apic, &ignored);
-    v->state = VCPU_RUNNABLE;
+    v->state = VCPU_RUNNING;
     return v;
 }
 
@@ -118,6 +118,7 @@ static void pass(uint64_t now)
 {
     fake.now = now;
     interrupt_time(&vcpu, now);
+    interrupt_device_time(&vm);
 }
 
 /* --- IOAPIC ----------------------------------------------------------------------------------- */
@@ -128,14 +129,14 @@ static void pit_by_edge(void **state)
     (void)state;
     route(2, PIN_EDGE(0x30), 0);
     start_pit();
-    uint64_t first = vcpu.event_at;
+    uint64_t first = vm.timer.entry.at;
     assert_true(first >= FAKE_NOW + pit_periods(1) && first < FAKE_NOW + pit_periods(1) + 4000);
     vcpu.requests = 0;
     pass(first - 10);
     assert_int_equal(interrupt_next(&vcpu), -1);
     assert_int_equal(vcpu.requests, 0);
     for (unsigned i = 1; i <= 5; i++) {
-        uint64_t due = vcpu.event_at;
+        uint64_t due = vm.timer.entry.at;
         pass(due);
         assert_int_equal(interrupt_next(&vcpu), 0x30);
         assert_true(vcpu.requests & REQUEST_EVENT);
@@ -143,14 +144,14 @@ static void pit_by_edge(void **state)
         assert_int_equal(interrupt_next(&vcpu), -1);
         apic_write(&vcpu, VLAPIC_EOI, 0);
         assert_int_equal(interrupt_next(&vcpu), -1);
-        assert_near(vcpu.event_at, first + pit_periods(i)); /* no drift */
+        assert_near(vm.timer.entry.at, first + pit_periods(i)); /* no drift */
     }
     /* Looked at much too late, it has ticked once, and is in phase again. */
     pass(first + pit_periods(100) + 50);
     assert_int_equal(interrupt_take(&vcpu), 0x30);
     apic_write(&vcpu, VLAPIC_EOI, 0);
     assert_int_equal(interrupt_next(&vcpu), -1);
-    assert_near(vcpu.event_at, first + pit_periods(101));
+    assert_near(vm.timer.entry.at, first + pit_periods(101));
 }
 
 /* An edge on a masked pin is lost. */
@@ -158,10 +159,10 @@ static void masked_edge(void **state)
 {
     (void)state;
     start_pit();
-    pass(vcpu.event_at);
+    pass(vm.timer.entry.at);
     route(2, PIN_EDGE(0x30), 0);
     assert_int_equal(interrupt_next(&vcpu), -1);
-    pass(vcpu.event_at);
+    pass(vm.timer.entry.at);
     assert_int_equal(interrupt_next(&vcpu), 0x30);
 }
 
@@ -210,7 +211,7 @@ static void pins_go_where_they_say(void **state)
     assert_int_equal(interrupt_next(second), 0x55);
     assert_int_equal(interrupt_next(&vcpu), -1);
     assert_int_equal(interrupt_next(third), -1);
-    assert_ptr_equal(fake.added, second);
+    assert_ptr_equal(fake.woken, second);
     assert_int_equal(vcpu.requests | third->requests, 0);
     /* Nobody has this ID, and it goes nowhere; broadcast reaches all. */
     interrupt_set_pin(&vm, 20, false);
@@ -271,7 +272,7 @@ static void illegal_vector(void **state)
     interrupt_set_pin(&vm, 20, true);
     assert_int_equal(interrupt_next(&vcpu), 0x60);
     assert_true(vcpu.requests & REQUEST_EVENT);
-    assert_int_equal(vcpu.state, VCPU_RUNNABLE);
+    assert_int_equal(vcpu.state, VCPU_QUEUED);
 }
 
 /* --- 8259s ------------------------------------------------------------------------------------ */
@@ -313,9 +314,9 @@ static void extint_wakes(void **state)
     start_pics(0xfe, 0xff); /* IRQ 0: the timer */
     start_pit();
     halt(&vcpu, true);
-    pass(vcpu.event_at);
+    pass(vm.timer.entry.at);
     assert_int_equal(fake.wakes, 1);
-    assert_int_equal(vcpu.state, VCPU_RUNNABLE);
+    assert_int_equal(vcpu.state, VCPU_QUEUED);
     assert_int_equal(interrupt_take(&vcpu), 0x20);
     out(0x20, 0x20);
     pass(vcpu.event_at);
@@ -366,8 +367,8 @@ static void ipi_wakes_another(void **state)
     halt(second, true);
     send_ipi(&vcpu, 0x40, 1);
     assert_int_equal(fake.wakes, 1);
-    assert_ptr_equal(fake.added, second);
-    assert_int_equal(second->state, VCPU_RUNNABLE);
+    assert_ptr_equal(fake.woken, second);
+    assert_int_equal(second->state, VCPU_QUEUED);
     assert_true(second->requests & REQUEST_EVENT);
     assert_int_equal(interrupt_next(second), 0x40);
     assert_int_equal(interrupt_next(&vcpu), -1);
@@ -431,35 +432,18 @@ static enum outcome hlt(struct vcpu *v, bool interrupts)
     return outcome;
 }
 
-/* HLT with IF clear ends the VM only when no other vCPU could send an NMI any more. */
-static void hlt_of_one_of_two(void **state)
+/* With IF clear only an NMI ends the halt. */
+static void hlt_with_interrupts_off(void **state)
 {
     (void)state;
     struct vcpu *second = add_running(1);
     assert_int_equal(hlt(&vcpu, false), OUTCOME_BLOCK);
     assert_false(vcpu.wake_on_interrupt);
-    assert_int_equal(fake.stopped, STOP_NONE);
-    assert_int_equal(hlt(second, true), OUTCOME_BLOCK);
-    second->state = VCPU_RUNNABLE;
-    assert_int_equal(hlt(second, false), OUTCOME_STOP);
-    assert_int_equal(fake.stopped, STOP_HALTED);
-}
-
-static void hlt_beside_others(void **state)
-{
-    (void)state;
-    struct vcpu *second = add_running(1);
-    halt(second, true); /* an interrupt may bring it back */
-    assert_int_equal(hlt(&vcpu, false), OUTCOME_BLOCK);
-    vcpu.state = VCPU_RUNNABLE;
-    vcpu.nmi_pending = true; /* ends the halt at once */
-    halt(second, false);
-    assert_int_equal(hlt(&vcpu, false), OUTCOME_BLOCK);
+    vlapic_accept(&vcpu.apic, 0x80, false);
+    assert_false(interrupt_wakes(&vcpu));
+    send_ipi(second, APIC_MODE_NMI << 8, 0);
     assert_true(interrupt_wakes(&vcpu));
-    vcpu.state = VCPU_RUNNABLE;
-    vcpu.nmi_pending = false;
-    second->state = VCPU_OFF; /* never started */
-    assert_int_equal(hlt(&vcpu, false), OUTCOME_STOP);
+    assert_int_equal(fake.wakes, 1);
 }
 
 /* --- INIT and start-up ------------------------------------------------------------------------ */
@@ -477,9 +461,9 @@ static void init_then_startup(void **state)
     struct vcpu *second = add_running(1);
     second->nmi_pending = second->exception_valid = true;
     send_ipi(&vcpu, APIC_MODE_INIT << 8 | ICR_ASSERT | ICR_LEVEL, 1);
-    assert_true(second->waits_for_startup);
     assert_true(second->requests & REQUEST_INIT);
     assert_false(handle(second)); /* it has to leave */
+    assert_true(second->waits_for_startup);
     assert_int_equal(fake.starts, 1);
     assert_ptr_equal(fake.started, second);
     assert_int_equal(fake.start.mode, START_REAL);
@@ -487,24 +471,24 @@ static void init_then_startup(void **state)
     assert_int_equal(fake.start.cs_base, 0xffff0000);
     assert_false(second->nmi_pending || second->exception_valid);
     assert_false(vlapic_software_enabled(&second->apic));
-    second->state = VCPU_OFF;
+    second->state = VCPU_BLOCKED;
     /* De-assert, which came after INIT once, is nothing. */
     send_ipi(&vcpu, APIC_MODE_INIT << 8 | ICR_LEVEL, 1);
     assert_int_equal(second->requests, 0);
 
     send_ipi(&vcpu, APIC_MODE_SIPI << 8 | 0x9a, 1);
-    assert_false(second->waits_for_startup);
-    assert_int_equal(fake.adds, 1);
-    assert_ptr_equal(fake.added, second);
+    assert_int_equal(fake.wakes, 1);
+    assert_ptr_equal(fake.woken, second);
     assert_true(handle(second));
+    assert_false(second->waits_for_startup);
     assert_int_equal(fake.starts, 2);
     assert_int_equal(fake.start.rip, 0);
     assert_int_equal(fake.start.cs_base, 0x9a000);
     /* The second of the pair finds it running. */
     send_ipi(&vcpu, APIC_MODE_SIPI << 8 | 0x10, 1);
-    assert_int_equal(second->requests, 0);
-    assert_int_equal(second->startup_vector, 0x9a);
-    assert_int_equal(fake.adds, 1);
+    assert_true(handle(second));
+    assert_int_equal(fake.starts, 2);
+    assert_int_equal(fake.wakes, 1);
 }
 
 /* Both have come before it looked: it starts, and from the reset state. */
@@ -529,9 +513,10 @@ static void init_of_a_halted_one(void **state)
 {
     (void)state;
     struct vcpu *second = add_running(1);
-    halt(second, false);
     send_ipi(&vcpu, APIC_MODE_SIPI << 8 | 0x12, 1);
-    assert_int_equal(second->requests | fake.adds, 0);
+    assert_true(handle(second));
+    assert_int_equal(fake.starts, 0);
+    halt(second, false);
     send_ipi(&vcpu, APIC_MODE_INIT << 8 | ICR_ASSERT, 1);
     assert_int_equal(fake.wakes, 1);
     assert_false(handle(second));
@@ -540,14 +525,15 @@ static void init_of_a_halted_one(void **state)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-/* event_at is the earliest of its own timer and, on vCPU 0 only, the devices'. */
+/* event_at is that of its own timer; the devices have the VM's. */
 static void earliest_timer(void **state)
 {
     (void)state;
     struct vcpu *second = add_running(1);
     start_pit();
-    uint64_t pit = vcpu.event_at;
+    uint64_t pit = vm.timer.entry.at;
     assert_true(pit < UINT64_MAX);
+    assert_true(vcpu.event_at == UINT64_MAX);
     interrupt_rearm(second);
     assert_true(second->event_at == UINT64_MAX);
     struct vcpu *both[] = {&vcpu, second};
@@ -559,14 +545,15 @@ static void earliest_timer(void **state)
         assert_int_equal(both[i]->look_at, 0);
     }
     apic_write(&vcpu, VLAPIC_INITIAL_COUNT, 50000000);
-    assert_int_equal(vcpu.event_at, pit);
+    assert_int_equal(vcpu.event_at, FAKE_NOW + 50000000);
     apic_write(&vcpu, VLAPIC_INITIAL_COUNT, 0);
-    assert_int_equal(vcpu.event_at, pit);
+    assert_true(vcpu.event_at == UINT64_MAX);
+    assert_int_equal(vm.timer.entry.at, pit);
     /* The timer wakes its own vCPU. */
     halt(second, true);
     fake.now = FAKE_NOW + 5000;
     interrupt_time(second, fake.now);
-    assert_int_equal(fake.wakes, 1);
+    assert_true(interrupt_wakes(second));
     assert_int_equal(interrupt_next(second), 0x80);
     assert_true(second->event_at == UINT64_MAX);
 }
@@ -619,8 +606,7 @@ int main(void)
         cmocka_unit_test_setup(ipi_wakes_another, setup),
         cmocka_unit_test_setup(ipi_does_not_wake_without_if, setup),
         cmocka_unit_test_setup(ipi_by_x2apic, setup),
-        cmocka_unit_test_setup(hlt_of_one_of_two, setup),
-        cmocka_unit_test_setup(hlt_beside_others, setup),
+        cmocka_unit_test_setup(hlt_with_interrupts_off, setup),
         cmocka_unit_test_setup(init_then_startup, setup),
         cmocka_unit_test_setup(init_and_startup_at_once, setup),
         cmocka_unit_test_setup(init_of_a_halted_one, setup),

@@ -5,6 +5,7 @@
  */
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
+#include "core/vm.h"
 
 #define EPTP_WB          6
 #define EPTP_WALK_LENGTH (3 << 3) /* levels minus one */
@@ -15,10 +16,11 @@ uint64_t vmx_eptp(hpa_t root)
     return root.v | EPTP_WALK_LENGTH | EPTP_WB;
 }
 
-void vmx_flush_vm(const struct vmx_vm *vm)
+void vmx_flush_vm(const struct vm *vm)
 {
+    const struct vmx_vm *xv = vm->arch;
     if (vmx_caps.invept_single)
-        vmx_invept(INVEPT_SINGLE_CONTEXT, vm->eptp);
+        vmx_invept(INVEPT_SINGLE_CONTEXT, xv->eptp);
     else
         vmx_invept(INVEPT_ALL_CONTEXTS, 0);
 }

@@ -233,8 +233,12 @@ static bool look(struct vcpu *v)
     if (now >= v->event_at)
         interrupt_time(v, now);
     uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-    if (requests & REQUEST_STOP)
+    if (requests & REQUEST_STOP) {
+        vcpu_request(v, REQUEST_STOP); /* for good */
         return leave(v, OUTCOME_STOP);
+    }
+    if (unlikely(requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0)))
+        interrupt_collect(v, requests);
     if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
         return leave(v, OUTCOME_BLOCK);
     if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {

@@ -7,6 +7,7 @@
 #include "arch/x86/cr.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/seg.h"
 #include "arch/x86/vmx/vmcs.h"
@@ -253,6 +254,8 @@ void vmx_load(struct vcpu *v)
     struct vmx_vcpu *xv = vmx_of(v);
     if (!vmx_vmptrld(xv->vmcs))
         panic("vmx: VMPTRLD refused the VMCS of a vCPU");
+    if (xv->host_cpu != this_cpu())
+        vmx_move_here(v);
     for (unsigned i = 0; i < switched_count; i++)
         wrmsr(switched[i], xv->msr[i]);
     write_cr2(v->cr2);
@@ -271,5 +274,10 @@ void vmx_save(struct vcpu *v)
     if (v->dr_live) {
         vmx_intercept_dr(v, true);
         v->dr_used = true;
+    }
+    /* The CPU may keep a VMCS to itself: only VMCLEAR makes it fit for another CPU. */
+    if (host_cpu_count() > 1) {
+        (void)vmx_vmclear(xv->vmcs);
+        xv->launched = false;
     }
 }

@@ -63,9 +63,19 @@ static void init_controls(struct vcpu *v)
         vmcs_set(XSS_EXITING_BITMAP, 0);
 }
 
-static void init_host(struct vcpu *v)
+void vmx_move_here(struct vcpu *v)
 {
     struct cpu *c = this_cpu();
+    vmcs_set(HOST_GS_BASE, (uint64_t)c);
+    vmcs_set(HOST_TR_BASE, (uint64_t)&c->tss);
+    vmcs_set(HOST_GDTR_BASE, (uint64_t)c->gdt);
+    vmx_of(v)->host_cpu = c;
+    /* What this CPU knows of its VPID is as old as its last visit, or another VM's. */
+    vmx_flush_tlb(v);
+}
+
+static void init_host(struct vcpu *v)
+{
     vmcs_set(HOST_CR0, read_cr0());
     vmcs_set(HOST_CR3, v->vm->space.root.v);
     vmcs_set(HOST_CR4, read_cr4());
@@ -77,9 +87,6 @@ static void init_host(struct vcpu *v)
     vmcs_set(HOST_GS_SELECTOR, SEL_NULL);
     vmcs_set(HOST_TR_SELECTOR, SEL_TSS);
     vmcs_set(HOST_FS_BASE, 0);
-    vmcs_set(HOST_GS_BASE, (uint64_t)c);
-    vmcs_set(HOST_TR_BASE, (uint64_t)&c->tss);
-    vmcs_set(HOST_GDTR_BASE, (uint64_t)c->gdt);
     vmcs_set(HOST_IDTR_BASE, exception_idt_base());
     vmcs_set(HOST_IA32_SYSENTER_CS, 0);
     vmcs_set(HOST_IA32_SYSENTER_ESP, 0);

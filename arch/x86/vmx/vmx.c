@@ -130,8 +130,6 @@ static void vmx_vm_free(struct vm *vm)
 {
     if (!vm->arch)
         return;
-    /* Before any of the VM's pages is used for anything else. */
-    vmx_flush_vm(vm->arch);
     pool_free(vm->arch);
     vm->arch = NULL;
 }
@@ -165,10 +163,8 @@ static enum pl_status vmx_vcpu_create(struct vcpu *v)
         log_error("vmx: a fresh VMCS was refused");
         goto out_free;
     }
-    /* Whoever held this VPID before is gone; its translations must be too. */
-    if (xv->vpid && vmx_caps.invvpid_single)
-        vmx_invvpid(INVVPID_SINGLE, xv->vpid);
     vmx_vmcs_init(v);
+    (void)vmx_vmclear(xv->vmcs);
     return PL_OK;
 out_free:
     vmx_vcpu_free(v);
@@ -180,6 +176,7 @@ static struct backend vmx_backend = {
     .gpa_format = &radix_ept,
     .vm_create = vmx_vm_create,
     .vm_free = vmx_vm_free,
+    .flush_vm = vmx_flush_vm,
     .vcpu_create = vmx_vcpu_create,
     .vcpu_free = vmx_vcpu_free,
     .vcpu_start = vmx_vcpu_start,

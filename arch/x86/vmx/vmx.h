@@ -13,9 +13,12 @@
 
 #define VMX_MSR_SWITCHED 8 /* room for MSR_SWITCHED rows of core/msr.def */
 
+struct cpu;
+
 struct vmx_vcpu {
     hpa_t vmcs;
-    bool launched;         /* VMLAUNCH once, VMRESUME from then on */
+    const struct cpu *host_cpu; /* for which its host state was written last; NULL: none */
+    bool launched;         /* VMLAUNCH after VMCLEAR, VMRESUME from then on */
     bool leaving;          /* outcome is for vmx_run()'s caller */
     uint8_t outcome;       /* enum outcome */
     uint16_t vpid;         /* 0: none */
@@ -51,6 +54,8 @@ void vmx_off(void);
 
 /* vmcs_init.c: the parts of a VMCS that never change, and a vCPU's start state. */
 void vmx_vmcs_init(struct vcpu *v);
+/* The current VMCS, v's, is on another CPU than before. */
+void vmx_move_here(struct vcpu *v);
 void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start);
 
 /* state.c: registers of the current VMCS. */
@@ -73,7 +78,7 @@ void vmx_save(struct vcpu *v);
 
 /* ept.c */
 uint64_t vmx_eptp(hpa_t root);
-void vmx_flush_vm(const struct vmx_vm *vm);
+void vmx_flush_vm(const struct vm *vm);
 
 /* event.c: what to inject at the next entry; what an exit interrupted. */
 bool vmx_inject_events(struct vcpu *v);
