@@ -24,7 +24,7 @@ typedef void cpuid_read_fn(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *o
 #define CPUID_HYPERVISOR_LEAVES 0x11
 #define CPUID_EXTENDED_LEAVES   9
 #define CPUID_CACHE_SUBLEAVES   8
-#define CPUID_FEATURE_SUBLEAVES 2
+#define CPUID_FEATURE_SUBLEAVES 3
 #define CPUID_XSAVE_SUBLEAVES   64
 
 /* Final registers by leaf; what cpuid_look_up() still adds are the few bits that follow the vCPU's

@@ -21,12 +21,12 @@ static bool has_1g;
 void guest_cpu_init(void)
 {
     bool compacts = host_fpu_compacts();
-    if (backend->has_xsaves && !compacts)
+    if (backend->msrs.xsaves && !compacts)
         log_warn("cpu: XSAVEC loses register state here: XSAVEC and XSAVES are not offered");
     struct cpuid_features f = {
-        .rdtscp = backend->has_rdtscp,
+        .rdtscp = backend->msrs.rdtscp,
         .invpcid = backend->has_invpcid,
-        .xsaves = backend->has_xsaves && compacts,
+        .xsaves = backend->msrs.xsaves && compacts,
         .xcr0 = host_fpu_mask(),
         .tsc_khz = (uint32_t)host_tsc_khz(),
     };

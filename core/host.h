@@ -44,6 +44,10 @@ void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 /* The vCPU whose FPU, debug and MSR state this CPU holds; NULL: nobody's. */
 void *host_current_vcpu(void);
 void host_set_current_vcpu(void *vcpu);
+/* What runs next on this CPU belongs to `domain` (a VM's slot + 1): when it was another's, what it
+ * left in caches, buffers and predictors goes, as far as this CPU needs it. 0: the hypervisor has
+ * worked on some VM's memory; whoever runs next is another. */
+void host_enter_domain(uint32_t domain);
 
 /* --- the CPUs: arch/x86/smp.c --- */
 /* This CPU's index: dense, 0 to host_cpu_count() - 1; 0 is the boot CPU. */

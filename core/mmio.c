@@ -9,6 +9,7 @@
 #include "arch/x86/regs.h"
 #include "arch/x86/seg.h"
 #include "core/backend.h"
+#include "core/code_pages.h"
 #include "core/emulate.h"
 #include "core/host.h"
 #include "core/lib/string.h"
@@ -189,6 +190,11 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn in;
+    if (x->memory.fetch) {
+        enum outcome outcome = code_pages_split(v, x->memory.gpa);
+        if (outcome != OUTCOME_ADVANCE)
+            return outcome;
+    }
     uint64_t rip = backend->get_reg(v, VREG_RIP);
     if (x->memory.fetch || x->memory.table || v->reinject_valid)
         return cannot_emulate(v, x, rip);

@@ -133,6 +133,7 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     sched_switch_to(v);
     host_load_space(v->vm->space.root);
     guest_time_enter(v, begin);
+    host_enter_domain(v->vm->slot + 1);
     /* Not at once, or a few that wake often would leave the runner nothing but switches. */
     v->slice_end = min_u64(begin + slice, max_u64(next_wake, begin + slice / 10));
     v->look_at = v->slice_end;
@@ -156,6 +157,8 @@ void sched_run(bool stop_when_idle)
         console_poll();
         uint64_t next_wake = wake_due();
         bool worked = vm_work();
+        if (worked)
+            host_enter_domain(0);
         if (!list_empty(&queue)) {
             struct vcpu *v = of(queue.next);
             list_remove(&v->run);

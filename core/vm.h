@@ -9,6 +9,7 @@
 
 #include "core/bus.h"
 #include "core/config.h"
+#include "core/lib/lock.h"
 #include "core/lines.h"
 #include "core/vcpu.h"
 #include "drivers/emu/vdebug.h"
@@ -76,6 +77,7 @@ struct vm {
     struct guest_mem mem;
     struct space space;        /* the hypervisor's view: its window is this VM's RAM */
     struct radix gpa_tables;   /* EPT */
+    struct lock code_lock;     /* gpa_tables, once the VM runs: core/code_pages.c */
     void *arch;                /* the backend's part */
     uint64_t tsc_offset;       /* guest TSC = TSC + this */
     uint64_t start_tsc;        /* TSC at 0 of the VM's clock */

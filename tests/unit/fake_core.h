@@ -31,6 +31,7 @@
 #include "core/exit.c"
 #include "core/io_exit.c"
 #include "core/linear.c"
+#include "core/code_pages.c"
 #include "core/mmio.c"
 #include "core/task_exit.c"
 #include "core/hypercall.c"
@@ -49,7 +50,7 @@ static struct fake {
     struct segment segment[SEG_COUNT];
     unsigned cpl, code_bits;
     bool pdptes_good, console_full;
-    uint64_t now, debugctl;
+    uint64_t now, debugctl, spec_ctrl;
     uint8_t xmm[16][16];
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
     unsigned xcr0_sets, cpuids, tsc_offset_loads, adds, wakes, starts;
@@ -147,19 +148,26 @@ static void fake_flush_tlb(struct vcpu *v)
 static uint64_t fake_get_msr(struct vcpu *v, uint32_t msr)
 {
     (void)v;
+    if (msr == MSR_IA32_SPEC_CTRL)
+        return fake.spec_ctrl;
     assert_int_equal(msr, MSR_IA32_DEBUGCTL);
     return fake.debugctl;
 }
 
-static void fake_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+static bool fake_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
     if (msr == MSR_IA32_TSC)
         fake.tsc_offset_loads++; /* the offset itself is the VM's */
     else if (msr == MSR_IA32_DEBUGCTL)
         fake.debugctl = value;
-    else
+    else if (msr != MSR_IA32_SPEC_CTRL)
         fail_msg("set_msr(%#x)", msr);
+    else if (value & ~BITS(2, 0))
+        return false; /* as the CPU does with reserved bits */
+    else
+        fake.spec_ctrl = value;
+    return true;
 }
 
 static void fake_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
@@ -195,6 +203,18 @@ static struct backend fake_backend = {
 };
 
 /* --- the machine and the rest of core --------------------------------------------------------- */
+
+void lock_take(struct lock *l)
+{
+    assert_int_equal(l->next, l->owner); /* one CPU: it would wait for ever */
+    l->next++;
+}
+
+void lock_release(struct lock *l)
+{
+    assert_int_not_equal(l->next, l->owner);
+    l->owner++;
+}
 
 uint64_t host_now(void)
 {
@@ -408,8 +428,8 @@ static int fake_setup(void **state)
     memset(sibling, 0, sizeof(sibling));
     memset(ram, 0, sizeof(ram));
     fake.now = FAKE_NOW;
-    fake_backend.has_rdtscp = true;
-    fake_backend.has_xsaves = true;
+    fake_backend.msrs.rdtscp = true;
+    fake_backend.msrs.xsaves = true;
     backend = &fake_backend;
     fake.code_bits = 64;
     fake.pdptes_good = true;

@@ -370,6 +370,30 @@ static void pvclock_follows_the_tsc(void **state)
     assert_int_equal(pvclock_read(&s, (UINT64_C(1) << 50) + 2000), FAKE_NOW / 2 + 1000);
 }
 
+/* --- speculation ------------------------------------------------------------------------------ */
+
+static void speculation(void **state)
+{
+    (void)state;
+    const uint32_t msrs[] = {MSR_IA32_SPEC_CTRL, MSR_IA32_PRED_CMD, MSR_IA32_FLUSH_CMD,
+                             MSR_IA32_ARCH_CAPABILITIES};
+    /* A CPU without them. */
+    fake_backend.msrs = (struct msr_features){.rdtscp = true};
+    for (size_t i = 0; i < ARRAY_LEN(msrs); i++) {
+        fake_assert_fault(rdmsr(&vcpu, msrs[i]), VECTOR_GP, 0);
+        REFUSED(msrs[i], 1);
+    }
+    fake_backend.msrs.spec_ctrl = fake_backend.msrs.arch_capabilities = true;
+    fake_backend.arch_capabilities = ARCH_CAP_RDCL_NO | BIT(7) | BIT(25);
+    set(&vcpu, MSR_IA32_SPEC_CTRL, 3);
+    assert_int_equal(get(&vcpu, MSR_IA32_SPEC_CTRL), 3);
+    REFUSED(MSR_IA32_SPEC_CTRL, BIT(40));
+    assert_int_equal(get(&vcpu, MSR_IA32_SPEC_CTRL), 3);
+    assert_int_equal(get(&vcpu, MSR_IA32_ARCH_CAPABILITIES), ARCH_CAP_RDCL_NO);
+    REFUSED(MSR_IA32_ARCH_CAPABILITIES, ARCH_CAP_RDCL_NO);
+    fake_assert_fault(rdmsr(&vcpu, MSR_IA32_PRED_CMD), VECTOR_GP, 0);
+}
+
 /* --- steal time ------------------------------------------------------------------------------- */
 
 static struct pvclock_steal steal_of(uint64_t at)
@@ -455,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup(pvclock_bad_addresses, fake_setup),
         cmocka_unit_test_setup(pvclock_at_the_end, fake_setup),
         cmocka_unit_test_setup(pvclock_follows_the_tsc, fake_setup),
+        cmocka_unit_test_setup(speculation, fake_setup),
         cmocka_unit_test_setup(steal_counts_from_enabling, fake_setup),
         cmocka_unit_test_setup(steal_off, fake_setup),
         cmocka_unit_test_setup(steal_bad_values, fake_setup),
