@@ -56,7 +56,7 @@ endif
 KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
-.PHONY: all help run test check unit fuzz-replay fuzz system clean guests layers headers \
+.PHONY: all help run test check unit fuzz-replay fuzz model system clean guests layers headers \
 	style cppcheck analyze tools bench bench-check boot-ratio
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -202,6 +202,9 @@ analyze: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## gcc -fanalyzer ov
 
 check: $(B)/.setup-check all ## everything that needs no emulator
 	@sh tests/run-check
+
+model: ## the wake-up protocol, all interleavings (needs spin; half a minute)
+	@sh tests/model/run
 
 system: all $(B)/.setup-emulate ## the system tests in the emulators
 	@$(PYTHON) tests/system/run $(ONLY)
