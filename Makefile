@@ -155,6 +155,9 @@ $(B)/unit/%: tests/unit/%.c $(B)/host/libplinth.a
 	$(call say,UNIT,$@)$(HOSTCC) $(CFLAGS_HOST) $(SAN) -MMD -MP -MT $@ -o $@ $< $(B)/host/libplinth.a -lcmocka
 -include $(UNIT:=.d)
 
+# Tests in which threads play CPUs; they take nothing from the library.
+$(B)/unit/test_lock $(B)/unit/test_call $(B)/unit/test_tsc_sync: private SAN := -fsanitize=thread -pthread
+
 unit: $(UNIT) ## unit tests under ASan and UBSan
 	@sh tests/run-unit $(UNIT)
 
