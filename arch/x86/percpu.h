@@ -46,7 +46,8 @@ struct cpu {
     uint64_t nmi_count;    /* NMIs taken in root mode */
     uint64_t interrupts;   /* physical interrupts taken */
     uint64_t xcr0;         /* as loaded: arch/x86/fpu.c */
-    uint64_t idle_ticks;   /* TSC ticks spent in host_idle() */
+    uint64_t idle_ticks;   /* TSC ticks spent in host_idle() ... */
+    uint64_t idle_since;   /* ... until it began the sleep it is in; 0: awake */
     /* Written once, when another CPU panics: boot/panic.c. */
     uint32_t stopped;
     uint64_t stopped_rip, stopped_guest_rip; /* the latter 0 without a current vCPU */

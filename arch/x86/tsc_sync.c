@@ -14,6 +14,8 @@
 #include "arch/x86/tsc.h"
 
 #define ROUNDS     64u
+/* Long enough, where a hypervisor under us seldom lets both CPUs run at once. */
+#define ENOUGH_NS  5000000
 #define CORRECT    0xfffffffeu /* ping: add `correction` to your TSC */
 #define DONE       0xffffffffu
 #define GIVE_UP_NS 500000000
@@ -42,7 +44,8 @@ static bool ask(struct tsc_sync *s, uint32_t question)
 static bool measure(struct tsc_sync *s, uint32_t first)
 {
     s->uncertainty = UINT64_MAX;
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    uint64_t begin = rdtsc(), enough = tsc_from_ns(ENOUGH_NS);
+    for (uint32_t i = 0; i < ROUNDS && (i < 4 || rdtsc() - begin < enough); i++) {
         uint64_t before = rdtsc_ordered();
         if (!ask(s, first + i))
             return false;

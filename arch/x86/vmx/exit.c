@@ -79,6 +79,9 @@ static void vmx_decode_exception(struct vcpu *v, struct vm_exit *x)
     if (INFO_TYPE(info) == EVENT_NMI) {
         /* NMIs stay blocked until an IRET: take this one through the IDT. */
         __asm__ volatile("int $2");
+        /* It may have come to make this guest exit, for the sake of an interrupt that waits
+         * (host_call_on()): let that in before the guest runs on. */
+        sti_nop_cli();
         x->kind = EXIT_NMI;
         vmx_save_interrupted_event(v);
         return;
