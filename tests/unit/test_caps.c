@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <string.h>
 
 #include "arch/x86/msr.h"
 #include "arch/x86/vmx/caps.h"
