@@ -130,6 +130,10 @@ void interrupt_set_pin(struct vm *vm, unsigned pin, bool level)
 
 void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
 {
+    uint16_t bit = (uint16_t)BIT(irq);
+    if (level == ((vm->irq_levels & bit) != 0))
+        return;
+    vm->irq_levels ^= bit;
     vpic_set_line(&vm->pic, irq, level);
     interrupt_set_pin(vm, irq == 0 ? PIN_OF_IRQ0 : irq, level);
 }

@@ -102,6 +102,8 @@ struct vm {
     bool want_testdev;         /* devices = +testdev */
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output as LINT0 saw it last */
+    bool io_after;             /* a device may have something for machine_after_io() */
+    uint16_t irq_levels;       /* as interrupt_set_irq() was told last */
     unsigned apic_turn;        /* of lowest-priority arbitration */
     struct line_assembler line;
 

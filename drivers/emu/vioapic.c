@@ -74,7 +74,8 @@ void vioapic_set_line(struct vioapic *p, unsigned pin, bool level)
 
 bool vioapic_take(struct vioapic *p, struct apic_message *out)
 {
-    for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++) {
+    for (uint32_t waiting = p->lines | p->edges; waiting; waiting &= waiting - 1) {
+        unsigned pin = (unsigned)__builtin_ctz(waiting);
         if (!wants_delivery(p, pin))
             continue;
         uint64_t entry = p->entry[pin];

@@ -154,13 +154,14 @@ static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
     /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
      * one that drives its UART so would make ours overrun. */
     sti_nop_cli();
+    x->io.port = (uint16_t)(q >> 16);
     x->io.size = (uint8_t)((q & 7) + 1);
     x->io.in = q & BIT(3);
-    x->io.string = q & BIT(4);
-    x->io.rep = q & BIT(5);
-    x->io.port = (uint16_t)(q >> 16);
-    if (!x->io.string)
+    x->io.string = false;
+    if (likely(!(q & BIT(4))))
         return;
+    x->io.string = true;
+    x->io.rep = q & BIT(5);
     /* Address size and segment: as "VM-Exit Instruction-Information Field for INS and OUTS". */
     uint32_t info = vmcs_get(EXIT_INSTRUCTION_INFORMATION);
     x->io.address_size = (uint8_t)(2u << (info >> 7 & 3));
