@@ -214,8 +214,9 @@ const char *vmx_reason_name(unsigned reason)
 /* Sets the preemption timer to what is left of the slice or until the next timer event. The timer
  * stands still in root mode, so a guest that exits much would get more than its slice: from look_at
  * on, an exit comes here and sets it again; the times between shrink with what is left. */
-static void arm_timer(struct vcpu *v, uint64_t now)
+static void arm_timer(struct vcpu *v)
 {
+    uint64_t now = rdtsc(); /* what came before has taken time */
     uint64_t until = min_u64(v->slice_end, v->event_at);
     uint64_t left = until > now ? until - now : 0;
     uint64_t value = (left >> vmx_caps.timer_shift) + TIMER_MIN;
@@ -249,7 +250,7 @@ static bool look(struct vcpu *v)
         return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
                                 "an exception while delivering a double fault"));
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
-        arm_timer(v, now);
+        arm_timer(v);
     else
         host_set_slice_timer(v->look_at = min_u64(v->slice_end, v->event_at));
     return true;
