@@ -356,6 +356,8 @@ static void look_up_basic(const struct cpuid_table *t, uint32_t leaf, uint32_t s
             out->edx |= (uint32_t)BIT(rows[FEATURE_HTT].bit);
         if ((d->cr4 & CR4_OSXSAVE) && t->xcr0)
             out->ecx |= (uint32_t)BIT(rows[FEATURE_OSXSAVE].bit);
+        if (d->apic_off)
+            out->edx &= ~(uint32_t)BIT(rows[FEATURE_APIC].bit);
         break;
     case LEAF_CACHES:
         *out = subleaf < CPUID_CACHE_SUBLEAVES ? t->caches[subleaf] : none;

@@ -48,6 +48,7 @@ struct cpuid_dynamic {
     uint64_t xcr0;
     uint32_t apic_id;
     uint32_t cpus; /* vCPUs of the VM: ids 0 to cpus - 1 */
+    bool apic_off; /* IA32_APIC_BASE says so: leaf 1 then knows no APIC */
 };
 
 /* Fills the whole table. host is asked only for leaves that it says it has. */

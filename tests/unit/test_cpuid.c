@@ -305,6 +305,11 @@ static void test_dynamic_bits(void **state)
     d.cr4 = ~CR4_OSXSAVE;
     cpuid_look_up(&t, 1, 0, &d, &r);
     assert_int_equal(r.ecx, 0xf7fa3203);
+    assert_true(r.edx & BIT(9));
+    uint32_t with_apic = r.edx;
+    d.apic_off = true;
+    cpuid_look_up(&t, 1, 0, &d, &r);
+    assert_int_equal(r.edx, with_apic & ~BIT(9));
 }
 
 /* --- topology ------------------------------------------------------------------------------- */

@@ -303,6 +303,7 @@ void vmx_save(struct vcpu *v)
     if (xv->spec_ctrl_used)
         xv->spec_ctrl = rdmsr(MSR_IA32_SPEC_CTRL);
     v->cr2 = read_cr2();
+    (void)vmx_blocking(v); /* from here on other guests' blocking could be taken for v's */
     if (v->dr_live) {
         vmx_intercept_dr(v, true);
         v->dr_used = true;

@@ -133,6 +133,7 @@ static void reset_live_registers(struct vcpu *v)
     memset(v->dr, 0, sizeof(v->dr));
     v->dr6 = DR6_RESET;
     v->dr_used = false;
+    vmx_of(v)->nmi_blocked = false;
     v->cr2 = 0;
     if (v == host_current_vcpu())
         write_cr2(0);

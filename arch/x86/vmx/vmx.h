@@ -24,6 +24,7 @@ struct vmx_vcpu {
     bool tpr_shadow;       /* the APIC's page is the CPU's virtual-APIC page */
     uint8_t tpr_threshold; /* as written to TPR_THRESHOLD */
     bool apicv;            /* the CPU delivers the APIC's interrupts */
+    bool nmi_blocked;      /* an NMI was injected; until its IRET, as vmx_blocking() finds out */
     uint64_t eoi_exit[4];  /* as written to EOI_EXIT_BITMAP_n */
     uint64_t msr[VMX_MSR_SWITCHED];
     bool spec_ctrl_used;   /* has written IA32_SPEC_CTRL: accesses don't exit any more */
@@ -86,6 +87,7 @@ void vmx_flush_vm(const struct vmx_vm *vm);
 
 /* event.c: what to inject at the next entry; what an exit interrupted. */
 bool vmx_inject_events(struct vcpu *v);
+uint32_t vmx_blocking(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
 void vmx_cancel_step(void);
