@@ -67,8 +67,14 @@ enum outcome vcpu_raise_page_fault(struct vcpu *v, uint64_t address, uint32_t er
 
 void vcpu_init_signal(struct vcpu *v)
 {
-    v->waits_for_startup = true;
-    vcpu_request(v, REQUEST_INIT);
+    if (v->index == 0) {
+        /* The boot processor would go on in the firmware, which is not there but would start the
+         * machine anew. Waiting for a start-up IPI, it might never end. */
+        (void)vm_stop(v->vm, STOP_RESET, "the guest sent its boot processor an INIT");
+    } else {
+        v->waits_for_startup = true;
+        vcpu_request(v, REQUEST_INIT);
+    }
     if (v->state == VCPU_BLOCKED)
         sched_wake(v);
 }
