@@ -67,6 +67,8 @@ struct backend {
     bool (*load_pdptes)(struct vcpu *v);
     /* Drops v's cached linear translations. */
     void (*flush_tlb)(struct vcpu *v);
+    /* Blocks NMIs as the delivery of one does, or ends that as IRET does. */
+    void (*block_nmi)(struct vcpu *v, bool block);
     /* MSRs of core/msr.def's CALL rows that the backend keeps: IA32_DEBUGCTL, IA32_TSC,
      * IA32_SPEC_CTRL. False: the CPU refuses this value, and nothing has changed. */
     uint64_t (*get_msr)(struct vcpu *v, uint32_t msr);

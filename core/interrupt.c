@@ -59,7 +59,8 @@ static void kick(struct vcpu *v)
         sched_wake(v);
 }
 
-static void deliver(struct vcpu *v, const struct apic_message *m)
+/* True: v's local APIC has accepted it, be it as an error. */
+static bool deliver(struct vcpu *v, const struct apic_message *m)
 {
     switch (m->mode) {
     case APIC_MODE_FIXED:
@@ -67,7 +68,7 @@ static void deliver(struct vcpu *v, const struct apic_message *m)
         /* A vector that is refused may have raised the error interrupt. */
         (void)vlapic_accept(&v->apic, m->vector, m->level_trigger);
         kick(v);
-        break;
+        return vlapic_software_enabled(&v->apic);
     case APIC_MODE_NMI:
         v->nmi_pending = true;
         kick(v);
@@ -83,10 +84,13 @@ static void deliver(struct vcpu *v, const struct apic_message *m)
     default: /* SMI: there is no SMM; ExtINT goes by LINT0 */
         break;
     }
+    return true;
 }
 
-static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
+/* True: at least one local APIC has accepted it. */
+static bool send(struct vm *vm, uint32_t source, const struct apic_message *m)
 {
+    bool accepted = false;
     bool candidate[VM_VCPUS] = {false};
     uint8_t priority[VM_VCPUS];
     struct apic_target target;
@@ -94,15 +98,14 @@ static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
         struct vcpu *v = vm->vcpu[i];
         candidate[i] = vlapic_target(&v->apic, &target) && apic_matches(m, source, &target);
         if (candidate[i] && m->mode != APIC_MODE_LOWEST)
-            deliver(v, m);
+            accepted |= deliver(v, m);
         else if (candidate[i])
             priority[i] = vlapic_ppr(&v->apic);
     }
     if (m->mode != APIC_MODE_LOWEST)
-        return;
+        return accepted;
     int chosen = apic_arbitrate(candidate, priority, vm->vcpu_count, &vm->apic_turn);
-    if (chosen >= 0)
-        deliver(vm->vcpu[chosen], m);
+    return chosen >= 0 && deliver(vm->vcpu[chosen], m);
 }
 
 /* --- lines --- */
@@ -110,8 +113,10 @@ static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
 void interrupt_update(struct vm *vm)
 {
     struct apic_message m;
+    vioapic_retry(&vm->ioapic);
     while (vioapic_take(&vm->ioapic, &m))
-        send(vm, UINT32_MAX, &m);
+        if (!send(vm, UINT32_MAX, &m))
+            vioapic_refused(&vm->ioapic);
     struct vcpu *boot = vm->vcpu[0];
     bool intr = vpic_output(&vm->pic);
     if (intr == vm->pic_intr)
@@ -148,6 +153,8 @@ void interrupt_apic_effects(struct vcpu *v)
         send(v->vm, v->apic.id, &e.message);
     if (e.eoi_broadcast) {
         vioapic_eoi(&v->vm->ioapic, e.eoi_vector);
+        interrupt_update(v->vm);
+    } else if (unlikely(v->vm->ioapic.refused) && e.state_changed) {
         interrupt_update(v->vm);
     }
     if (e.nmi)
@@ -191,6 +198,8 @@ static void rearm(struct vcpu *v, uint64_t now)
         at = min_u64(at, device_deadline(v->vm, now));
     v->event_at = max_u64(at, now + 1);
     v->look_at = 0; /* the backend has armed its timer for what was before */
+    if (v->state != VCPU_RUNNABLE)
+        sched_due(v->event_at);
 }
 
 void interrupt_rearm(struct vcpu *v)

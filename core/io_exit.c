@@ -52,7 +52,7 @@ static bool string_linear(void *ctx, uint64_t offset, unsigned size, bool write,
 static bool string_probe(void *ctx, uint64_t linear, unsigned size)
 {
     struct string_context *c = ctx;
-    return linear_probe(&c->linear, linear, size);
+    return linear_probe(&c->linear, linear, size, true);
 }
 
 static bool string_read(void *ctx, uint64_t linear, void *buf, unsigned size)

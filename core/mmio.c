@@ -52,9 +52,9 @@ static bool mmio_linear(void *machine, unsigned seg, uint64_t offset, unsigned s
     return linear_address(machine, (enum seg_name)seg, offset, size, write, linear);
 }
 
-static bool mmio_probe(void *machine, uint64_t linear, unsigned size)
+static bool mmio_probe(void *machine, uint64_t linear, unsigned size, bool write)
 {
-    return linear_probe(machine, linear, size);
+    return linear_probe(machine, linear, size, write);
 }
 
 static bool mmio_read(void *machine, uint64_t linear, void *buf, unsigned size)
@@ -87,7 +87,8 @@ static void mmio_write_xmm(void *machine, unsigned n, const uint8_t value[16])
 
 static void mmio_raise(void *machine, uint8_t vector, uint32_t error_code)
 {
-    linear_raise(machine, EXCEPTION_ERR(vector, error_code));
+    /* Real mode drops the code later: injecting it is where the mode counts. */
+    linear_raise(machine, event_exception(vector, error_code, true));
 }
 
 static const struct emulate_ops mmio_ops = {

@@ -2,7 +2,7 @@
 /*
  * The scheduler: one run queue, one list of sleepers, no threads. Each pass of sched_run() looks at
  * the console, wakes who is due, does a piece of VM work and runs the vCPU at the head of the queue
- * for one slice. A vCPU is on the queue, on the sleepers' list, running, or off: never on two.
+ * for one slice. A vCPU is on the queue, on the sleepers' list, running, or nowhere: never on two.
  */
 #include "core/sched.h"
 
@@ -18,6 +18,7 @@
 static struct list queue, sleepers;
 static uint64_t slice; /* TSC ticks */
 static struct vcpu *running;
+static uint64_t running_since; /* TSC */
 
 void sched_init(uint64_t slice_ns)
 {
@@ -59,6 +60,21 @@ void sched_preempt(void)
         vcpu_request(running, REQUEST_EVENT);
 }
 
+/* The end of a slice because a sleeper is due then. Not at once, or a few that wake often would
+ * leave the runner nothing but switches. */
+static uint64_t slice_end_for(uint64_t begin, uint64_t due)
+{
+    return max_u64(due, begin + slice / 10);
+}
+
+void sched_due(uint64_t at)
+{
+    if (!running)
+        return;
+    running->slice_end = min_u64(running->slice_end, slice_end_for(running_since, at));
+    running->look_at = 0; /* the backend has armed its timer for a later end */
+}
+
 void sched_switch_to(struct vcpu *v)
 {
     struct vcpu *old = host_current_vcpu();
@@ -86,7 +102,10 @@ void sched_forget(struct vcpu *v)
 static void sleep(struct vcpu *v)
 {
     if (v->waits_for_startup) {
+        /* Only a start-up IPI wakes it; but vCPU 0 minds its VM's timers all the same. */
         v->state = VCPU_OFF;
+        v->wake_at = UINT64_MAX;
+        list_append(&sleepers, &v->run);
         return;
     }
     if (interrupt_wakes(v)) {
@@ -134,10 +153,10 @@ static void run_slice(struct vcpu *v, uint64_t next_wake)
     host_load_space(v->vm->space.root);
     guest_time_enter(v, begin);
     host_enter_domain(v->vm->slot + 1);
-    /* Not at once, or a few that wake often would leave the runner nothing but switches. */
-    v->slice_end = min_u64(begin + slice, max_u64(next_wake, begin + slice / 10));
+    v->slice_end = min_u64(begin + slice, slice_end_for(begin, next_wake));
     v->look_at = v->slice_end;
     running = v;
+    running_since = begin;
     enum outcome outcome = backend->run(v);
     running = NULL;
     v->ran += host_now() - begin;

@@ -16,6 +16,8 @@ void sched_add(struct vcpu *v);
 void sched_remove(struct vcpu *v);
 /* An event for a blocked vCPU has come. */
 void sched_wake(struct vcpu *v);
+/* A timer of a sleeper has been programmed, by the running vCPU: at, a TSC, ends the slice. */
+void sched_due(uint64_t at);
 /* A physical interrupt that ends the running slice. */
 void sched_preempt(void);
 /* Makes this CPU hold v's state (NULL: nobody's) after giving back whose it held. */

@@ -50,7 +50,8 @@ static struct fake {
     struct segment segment[SEG_COUNT];
     unsigned cpl, code_bits;
     bool pdptes_good, console_full;
-    uint64_t now, debugctl, spec_ctrl;
+    uint64_t now, debugctl, spec_ctrl, due;
+    unsigned dues, nmi_blocks, nmi_unblocks;
     uint8_t xmm[16][16];
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
     unsigned xcr0_sets, cpuids, tsc_offset_loads, adds, wakes, starts;
@@ -139,6 +140,15 @@ static bool fake_load_pdptes(struct vcpu *v)
     return fake.pdptes_good;
 }
 
+static void fake_block_nmi(struct vcpu *v, bool block)
+{
+    (void)v;
+    if (block)
+        fake.nmi_blocks++;
+    else
+        fake.nmi_unblocks++;
+}
+
 static void fake_flush_tlb(struct vcpu *v)
 {
     (void)v;
@@ -196,6 +206,7 @@ static struct backend fake_backend = {
     .intercept_dr = fake_intercept_dr,
     .load_pdptes = fake_load_pdptes,
     .flush_tlb = fake_flush_tlb,
+    .block_nmi = fake_block_nmi,
     .get_msr = fake_get_msr,
     .set_msr = fake_set_msr,
     .vcpu_start = fake_vcpu_start,
@@ -334,6 +345,12 @@ void sched_add(struct vcpu *v)
     fake.added = v;
     v->state = VCPU_RUNNABLE;
     v->wake_at = UINT64_MAX;
+}
+
+void sched_due(uint64_t at)
+{
+    fake.dues++;
+    fake.due = at;
 }
 
 void sched_wake(struct vcpu *v)

@@ -349,6 +349,21 @@ static void pvclock_bad_addresses(void **state)
         assert_int_equal(ram[i], 0);
 }
 
+static void pvclock_alignment(void **state)
+{
+    (void)state;
+    REFUSED(PVCLOCK_MSR_SYSTEM, CLOCK_AT | 2 | PVCLOCK_ENABLE);
+    REFUSED(PVCLOCK_MSR_SYSTEM, CLOCK_AT | 2);
+    REFUSED(PVCLOCK_MSR_WALL, CLOCK_AT | 1);
+    REFUSED(PVCLOCK_MSR_WALL, CLOCK_AT | 2);
+    assert_int_equal(get(&vcpu, PVCLOCK_MSR_SYSTEM), 0);
+    assert_int_equal(get(&vcpu, PVCLOCK_MSR_WALL), 0);
+    assert_int_equal(clock_of(CLOCK_AT).mul, 0); /* nothing was written */
+    set(&vcpu, PVCLOCK_MSR_SYSTEM, (CLOCK_AT + 4) | PVCLOCK_ENABLE);
+    set(&vcpu, PVCLOCK_MSR_WALL, CLOCK_AT + 64 + 4);
+    assert_true(clock_of(CLOCK_AT + 4).mul);
+}
+
 /* The last place that fits. */
 static void pvclock_at_the_end(void **state)
 {
@@ -477,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup(pvclock_off, fake_setup),
         cmocka_unit_test_setup(pvclock_wall, fake_setup),
         cmocka_unit_test_setup(pvclock_bad_addresses, fake_setup),
+        cmocka_unit_test_setup(pvclock_alignment, fake_setup),
         cmocka_unit_test_setup(pvclock_at_the_end, fake_setup),
         cmocka_unit_test_setup(pvclock_follows_the_tsc, fake_setup),
         cmocka_unit_test_setup(speculation, fake_setup),

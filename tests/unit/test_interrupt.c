@@ -462,6 +462,45 @@ static void hlt_beside_others(void **state)
     assert_int_equal(hlt(&vcpu, false), OUTCOME_STOP);
 }
 
+/* A level nobody takes is not pending for ever: who switches its APIC on gets it, and ends it. */
+static void level_without_taker(void **state)
+{
+    (void)state;
+    struct vcpu *second = add_running(1);
+    route(4, PIN_LEVEL(0x44), 9); /* no such APIC */
+    start_uart();
+    machine_input(&vm, "x", 1);
+    assert_int_equal(vm.ioapic.entry[4] & PIN_REMOTE_IRR, 0);
+    route(4, PIN_LEVEL(0x44), 1);
+    assert_int_equal(interrupt_next(second), 0x44);
+    assert_true(vm.ioapic.entry[4] & PIN_REMOTE_IRR);
+    assert_int_equal(interrupt_take(second), 0x44);
+    apic_write(second, VLAPIC_SVR, 0xff); /* software-disabled: refuses */
+    vioapic_eoi(&vm.ioapic, 0x44);
+    interrupt_update(&vm);
+    assert_int_equal(vm.ioapic.entry[4] & PIN_REMOTE_IRR, 0);
+    apic_write(second, VLAPIC_SVR, 0x1ff);
+    assert_true(vm.ioapic.entry[4] & PIN_REMOTE_IRR);
+    assert_int_equal(vlapic_highest_irr(&second->apic), 0x44);
+    assert_int_equal(in(0x3f8), 'x'); /* the line falls */
+}
+
+/* --- time of a vCPU that sleeps --- */
+
+/* vCPU 0 minds the devices' timers; another one that programs them ends its own slice in time. */
+static void timer_of_a_sleeper(void **state)
+{
+    (void)state;
+    add_running(1);
+    start_pit();
+    assert_int_equal(fake.dues, 0); /* it runs: its own timer is armed */
+    halt(&vcpu, true);
+    start_pit();
+    assert_true(fake.dues > 0);
+    assert_int_equal(fake.due, vcpu.event_at);
+    assert_true(fake.due > fake.now && fake.due < fake.now + pit_periods(2));
+}
+
 /* --- INIT and start-up ------------------------------------------------------------------------ */
 
 static bool handle(struct vcpu *v)
@@ -621,6 +660,8 @@ int main(void)
         cmocka_unit_test_setup(ipi_by_x2apic, setup),
         cmocka_unit_test_setup(hlt_of_one_of_two, setup),
         cmocka_unit_test_setup(hlt_beside_others, setup),
+        cmocka_unit_test_setup(level_without_taker, setup),
+        cmocka_unit_test_setup(timer_of_a_sleeper, setup),
         cmocka_unit_test_setup(init_then_startup, setup),
         cmocka_unit_test_setup(init_and_startup_at_once, setup),
         cmocka_unit_test_setup(init_of_a_halted_one, setup),

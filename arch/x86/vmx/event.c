@@ -176,6 +176,14 @@ void vmx_cancel_step(void)
         vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS, pending & ~PENDING_BS);
 }
 
+void vmx_block_nmi(struct vcpu *v, bool block)
+{
+    uint32_t state = vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & ~(uint32_t)BLOCKED_BY_NMI;
+    vmx_of(v)->nmi_blocked = block;
+    vmcs_set(GUEST_INTERRUPTIBILITY_STATE, block ? state | BLOCKED_BY_NMI : state);
+    vcpu_request(v, REQUEST_EVENT); /* one that waits may be due */
+}
+
 bool vmx_interrupts_enabled(struct vcpu *v)
 {
     (void)v;

@@ -199,6 +199,7 @@ static struct backend vmx_backend = {
     .intercept_dr = vmx_intercept_dr,
     .load_pdptes = vmx_load_pdptes,
     .flush_tlb = vmx_flush_tlb,
+    .block_nmi = vmx_block_nmi,
     .get_msr = vmx_get_msr,
     .set_msr = vmx_set_msr,
     .interrupts_enabled = vmx_interrupts_enabled,

@@ -73,6 +73,7 @@ uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr);
 bool vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
 bool vmx_load_pdptes(struct vcpu *v);
 void vmx_flush_tlb(struct vcpu *v);
+void vmx_block_nmi(struct vcpu *v, bool block);
 void vmx_intercept_dr(struct vcpu *v, bool on);
 struct msr_features;
 /* After xv->apicv or xv->spec_ctrl_used has changed. */
