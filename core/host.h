@@ -81,7 +81,7 @@ typedef void host_call_fn(void *arg);
  * CPUs, and may take locks (nobody is interrupted while he holds one).
  * The caller holds no lock and is not in such a function. While it waits it serves what others call
  * here: two CPUs that call each other do not deadlock, and fn may therefore run on this CPU inside
- * its own call. A target that does not answer within a millisecond gets an NMI, which ends its
+ * its own call. A target that does not answer within 200 us gets an NMI, which ends its
  * guest even under Bochs with IF clear. */
 void host_call_others(host_call_fn *fn, void *arg);
 void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);

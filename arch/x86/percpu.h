@@ -50,6 +50,7 @@ struct cpu {
     uint64_t idle_since;   /* ... until it began the sleep it is in; 0: awake */
     /* Written once, when another CPU panics: boot/panic.c. */
     uint32_t stopped;
+    bool panicked;         /* while the other one reported */
     uint64_t stopped_rip, stopped_guest_rip; /* the latter 0 without a current vCPU */
     /* Others set bits, this CPU takes them: by whom it is called. */
     uint64_t called_by[CPU_MAX / 64];
