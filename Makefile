@@ -23,6 +23,7 @@ PURE := \
 	core/guest_acpi.c core/insn.c core/image.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
+	arch/x86/flaws.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
 	core/apic_route.c core/arith.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
@@ -55,7 +56,7 @@ endif
 KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
-.PHONY: all help run test check unit fuzz-replay fuzz system clean guests layers headers \
+.PHONY: all help run test check unit fuzz-replay fuzz model system clean guests layers headers \
 	style cppcheck analyze tools bench bench-check boot-ratio
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -154,6 +155,9 @@ $(B)/unit/%: tests/unit/%.c $(B)/host/libplinth.a
 	$(call say,UNIT,$@)$(HOSTCC) $(CFLAGS_HOST) $(SAN) -MMD -MP -MT $@ -o $@ $< $(B)/host/libplinth.a -lcmocka
 -include $(UNIT:=.d)
 
+# Tests in which threads play CPUs; they take nothing from the library.
+$(B)/unit/test_lock $(B)/unit/test_call $(B)/unit/test_tsc_sync: private SAN := -fsanitize=thread -pthread
+
 unit: $(UNIT) ## unit tests under ASan and UBSan
 	@sh tests/run-unit $(UNIT)
 
@@ -201,6 +205,9 @@ analyze: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## gcc -fanalyzer ov
 
 check: $(B)/.setup-check all ## everything that needs no emulator
 	@sh tests/run-check
+
+model: ## the wake-up protocol, all interleavings (needs spin; half a minute)
+	@sh tests/model/run
 
 system: all $(B)/.setup-emulate ## the system tests in the emulators
 	@$(PYTHON) tests/system/run $(ONLY)

@@ -3,6 +3,7 @@
  * The boot order, on one page: boot_main() on the boot page tables, then boot_rest() in the
  * hypervisor's own address space and on its own stack. This file picks the backend.
  */
+#include "arch/x86/barrier.h"
 #include "arch/x86/exception.h"
 #include "arch/x86/fpu.h"
 #include "arch/x86/insn.h"
@@ -167,6 +168,12 @@ static void print_caps(fmt_sink_fn *sink, void *ctx)
     } to = {sink, ctx};
     fmt_write(sink, ctx, "  %-30s %-4s  %-4s  %s\n", "FEATURE", "HAVE", "", "WHAT FOR");
     vmx_caps_for_each(&vmx_raw, print_caps_row, &to);
+    fmt_write(sink, ctx, "  %-30s %-10s  %s\n", "MITIGATION", "STATE", "AGAINST");
+    for (unsigned i = 0; i < REMEDY_COUNT; i++) {
+        const struct remedy_row *r = barrier_row((enum remedy)i);
+        fmt_write(sink, ctx, "  %-30s %-10s  %s\n", r->name, remedy_state_name(r->state),
+                  r->against);
+    }
 }
 
 /* The required ones by name, and what to do about the first: the others hang on it. */
@@ -190,9 +197,22 @@ static void note_missing(void *ctx, const struct vmx_caps_row *row)
         m->used += fmt_print(m->names + m->used, sizeof(m->names) - m->used, " + more");
 }
 
+static void choose_mitigations(void)
+{
+    char value[16] = "on";
+    boot_option(info.cmdline, "mitigations", value, sizeof(value));
+    bool off = str_eq(value, "off");
+    if (!off && !str_eq(value, "on"))
+        log_warn("mitigations=%s: neither on nor off; they are on", value);
+    barrier_init(off);
+    if (off)
+        log_warn("mitigations=off: VMs can spy on each other where the CPU lets them");
+}
+
 static void choose_backend(void)
 {
     char without[256] = "";
+    choose_mitigations();
     boot_option(info.cmdline, "without", without, sizeof(without));
     backend = vmx_init(without);
     command_set_caps(print_caps);

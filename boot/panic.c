@@ -105,7 +105,8 @@ static bool failed; /* the report has caused a panic itself */
 static NORETURN void stay_stopped(uint64_t rip)
 {
     struct cpu *c = this_cpu();
-    c->stopped_rip = rip;
+    if (!c->stopped_rip) /* else the NMI comes to one that has panicked, too */
+        c->stopped_rip = rip;
     if (c->current_vcpu && backend)
         c->stopped_guest_rip = backend->get_reg(c->current_vcpu, VREG_RIP);
     __atomic_store_n(&c->stopped, 1, __ATOMIC_RELEASE);
@@ -152,8 +153,10 @@ bool host_panic_begin(void)
         uart_set_synchronous();
         return true;
     }
-    if (none != me)
+    if (none != me) {
+        this_cpu()->panicked = true;
         stay_stopped((uint64_t)__builtin_return_address(0));
+    }
     failed = true;
     return false;
 }
@@ -173,7 +176,7 @@ static void print_others(void)
         if (v)
             fmt_write(log_sink, NULL, "vm %s, vCPU %u at %016lx; ", v->vm->name, v->index,
                       c->stopped_guest_rip);
-        fmt_write(log_sink, NULL, "stopped at ");
+        fmt_write(log_sink, NULL, "%sstopped at ", c->panicked ? "panicked, too; " : "");
         print_symbol(c->stopped_rip);
     }
 }
@@ -212,6 +215,9 @@ static NORETURN void report_failed(uint64_t rip)
 
 void host_exception(const struct exception_frame *f, uint64_t cr2)
 {
+    struct cpu *c = this_cpu();
+    if (!c->stopped_rip)
+        c->stopped_rip = f->rip; /* should another CPU be reporting already */
     if (!host_panic_begin())
         report_failed(f->rip);
     log_set_output(NULL);

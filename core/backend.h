@@ -8,6 +8,7 @@
 
 #include "core/lib/fmt.h"
 #include "core/lib/status.h"
+#include "core/msr.h"
 #include "core/vcpu.h"
 #include "mm/radix.h"
 
@@ -28,8 +29,11 @@ struct backend {
     /* Guest-physical translation: format of its tables and the largest page (bytes). */
     const struct radix_format *gpa_format;
     uint64_t gpa_page;
-    /* CPUID bits that must not be shown since the CPU cannot back them in a guest. */
-    bool has_rdtscp, has_invpcid, has_xsaves;
+    /* What must not be shown since the CPU cannot back it in a guest. */
+    bool has_invpcid;
+    struct msr_features msrs;
+    uint64_t arch_capabilities; /* the host's IA32_ARCH_CAPABILITIES; 0: it has none */
+    bool small_code_pages;      /* large pages of guest RAM must not be executable */
     bool has_slice_timer; /* run() ends slices by itself; else host_set_slice_timer() does */
 
     enum pl_status (*vm_create)(struct vm *vm);
@@ -66,9 +70,12 @@ struct backend {
     bool (*load_pdptes)(struct vcpu *v);
     /* Drops v's cached linear translations. */
     void (*flush_tlb)(struct vcpu *v);
-    /* MSRs of core/msr.def's CALL rows that the backend keeps: IA32_DEBUGCTL, IA32_TSC. */
+    /* Blocks NMIs as the delivery of one does, or ends that as IRET does. */
+    void (*block_nmi)(struct vcpu *v, bool block);
+    /* MSRs of core/msr.def's CALL rows that the backend keeps: IA32_DEBUGCTL, IA32_TSC,
+     * IA32_SPEC_CTRL. False: the CPU refuses this value, and nothing has changed. */
     uint64_t (*get_msr)(struct vcpu *v, uint32_t msr);
-    void (*set_msr)(struct vcpu *v, uint32_t msr, uint64_t value);
+    bool (*set_msr)(struct vcpu *v, uint32_t msr, uint64_t value);
     /* True when v could take an interrupt if there were one: for "halted for good". */
     bool (*interrupts_enabled)(struct vcpu *v);
     /* Prints everything the backend knows of v. */

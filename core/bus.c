@@ -31,6 +31,15 @@ static unsigned count_up_to(const struct bus *b, uint64_t addr)
     return low;
 }
 
+/* A later region wins a place that several want; the others are found by searching. */
+static void set_hints(struct bus *b)
+{
+    memset(b->hint, 0, sizeof(b->hint));
+    for (unsigned i = 0; i < b->count; i++)
+        for (uint64_t n = 0; n < b->region[i].size && n < BUS_HINTS; n++)
+            b->hint[bus_hint(b->region[i].base + n)] = (uint8_t)i;
+}
+
 enum pl_status bus_add(struct bus *b, uint64_t base, uint64_t size, unsigned max_width,
                        const struct device_ops *ops, void *dev)
 {
@@ -44,12 +53,20 @@ enum pl_status bus_add(struct bus *b, uint64_t base, uint64_t size, unsigned max
     if (b->count == BUS_REGIONS)
         return PL_NO_MEMORY;
     memmove(&b->region[at + 1], &b->region[at], (b->count - at) * sizeof(b->region[0]));
-    b->region[at] = (struct bus_region){base, size, ops, dev, (uint8_t)max_width};
+    b->region[at] = (struct bus_region){base, size, ops, dev, (uint8_t)max_width, 0};
     b->count++;
+    set_hints(b);
     return PL_OK;
 }
 
-const struct bus_region *bus_find(const struct bus *b, uint64_t addr)
+void bus_tag(struct bus *b, uint64_t addr, uint8_t tag)
+{
+    const struct bus_region *r = bus_search(b, addr);
+    if (r)
+        b->region[r - b->region].tag = tag;
+}
+
+const struct bus_region *bus_search(const struct bus *b, uint64_t addr)
 {
     unsigned n = count_up_to(b, addr);
     if (n == 0 || addr - b->region[n - 1].base >= b->region[n - 1].size)
@@ -60,18 +77,6 @@ const struct bus_region *bus_find(const struct bus *b, uint64_t addr)
 static uint64_t ones(unsigned size)
 {
     return UINT64_MAX >> (64 - 8 * size);
-}
-
-/* One access that fits region r. Nothing but a->value comes back, cut to the size. */
-static void access_region(const struct bus_region *r, uint64_t addr, struct io_access *a)
-{
-    struct io_access copy = *a;
-    copy.offset = addr - r->base;
-    copy.value = a->write ? a->value & ones(a->size) : ones(a->size);
-    r->ops->access(r->dev, &copy);
-    a->offset = copy.offset;
-    if (!a->write)
-        a->value = copy.value & ones(a->size);
 }
 
 /* Bytes of the next part of an access with `left` bytes to go at addr: what r takes at a time and
@@ -97,7 +102,7 @@ static void access_in_parts(struct bus *b, uint64_t addr, struct io_access *a)
         struct io_access piece = {.size = (uint8_t)part, .write = a->write,
                                   .value = a->write ? value >> (8 * done) : ones(part)};
         if (r)
-            access_region(r, addr + done, &piece);
+            bus_access_region(r, addr + done, &piece);
         if (!a->write)
             value |= piece.value << (8 * done);
     }
@@ -115,7 +120,7 @@ bool bus_access(struct bus *b, uint64_t addr, struct io_access *a)
         return false;
     }
     if (a->size <= r->max_width && a->size - 1u <= r->size - 1 - (addr - r->base))
-        access_region(r, addr, a);
+        bus_access_region(r, addr, a);
     else
         access_in_parts(b, addr, a);
     return true;

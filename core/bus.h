@@ -18,10 +18,14 @@ struct bus_region {
     const struct device_ops *ops;
     void *dev;
     uint8_t max_width;   /* widest access the device takes, bytes: 1, 2, 4 or 8 */
+    uint8_t tag;         /* the owner's; see bus_tag() */
 };
+
+#define BUS_HINTS 256
 
 struct bus {
     unsigned count;
+    uint8_t hint[BUS_HINTS]; /* by bus_hint(): the region to try before searching */
     struct bus_region region[BUS_REGIONS]; /* ascending by base */
 };
 
@@ -33,8 +37,39 @@ void bus_init(struct bus *b);
 MUST_CHECK enum pl_status bus_add(struct bus *b, uint64_t base, uint64_t size, unsigned max_width,
                                   const struct device_ops *ops, void *dev);
 
+/* Gives the region that contains addr a number that means something to the owner of the bus; 0
+ * until then. No effect where no region is. */
+void bus_tag(struct bus *b, uint64_t addr, uint8_t tag);
+
 /* The region that contains addr, or NULL. */
-const struct bus_region *bus_find(const struct bus *b, uint64_t addr);
+const struct bus_region *bus_search(const struct bus *b, uint64_t addr);
+
+static inline unsigned bus_hint(uint64_t addr)
+{
+    return (addr ^ addr >> 6) % BUS_HINTS;
+}
+
+/* The same as bus_search(), faster where a hint is right. */
+static inline const struct bus_region *bus_find(const struct bus *b, uint64_t addr)
+{
+    const struct bus_region *r = &b->region[b->hint[bus_hint(addr)]];
+    return likely(addr - r->base < r->size) ? r : bus_search(b, addr);
+}
+
+/* Performs an access that r takes as a whole: a->size <= r->max_width, all of it inside. */
+static inline void bus_access_region(const struct bus_region *r, uint64_t addr, struct io_access *a)
+{
+    uint64_t ones = UINT64_MAX >> (64 - 8 * a->size);
+    a->offset = addr - r->base;
+    if (a->write) {
+        a->value &= ones;
+        r->ops->access(r->dev, a);
+    } else {
+        a->value = ones;
+        r->ops->access(r->dev, a);
+        a->value &= ones;
+    }
+}
 
 /* Performs an access of a->size (1, 2, 4 or 8) bytes at addr; a->offset is the bus' to set. The
  * value of a read is all ones of that size where nobody answers, and so is every part that nobody

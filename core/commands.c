@@ -7,6 +7,7 @@
 
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/cpu_command.h"
 #include "core/host.h"
 #include "core/lib/string.h"
 #include "core/log.h"
@@ -27,7 +28,8 @@ struct call {
 typedef void command_fn(const struct call *c);
 
 static command_fn command_help, command_vm_list, command_vm_show, command_attach, command_log,
-    command_caps, command_mem, command_version, command_panic, command_reboot, command_poweroff;
+    command_caps, command_cpu, command_mem, command_version, command_panic, command_reboot,
+    command_poweroff;
 
 static const struct command {
     const char *name;     /* one or two words */
@@ -41,6 +43,7 @@ static const struct command {
     {"attach", "NAME", command_attach, "a VM's console; " CONSOLE_ESCAPE_NAME " leaves it"},
     {"log", NULL, command_log, "what has been printed so far"},
     {"caps", NULL, command_caps, "what this CPU has, and what Plinth wants and needs"},
+    {"cpu", NULL, command_cpu, "every CPU: what it holds, idle and busy time"},
     {"mem", NULL, command_mem, "memory: pools and VMs"},
     {"version", NULL, command_version, "of this hypervisor"},
     {"panic", NULL, command_panic, "crash the hypervisor on purpose: see its report"},
@@ -195,6 +198,11 @@ static void command_caps(const struct call *c)
 {
     if (caps_print)
         caps_print(c->sink, c->ctx);
+}
+
+static void command_cpu(const struct call *c)
+{
+    cpu_command_list(c->sink, c->ctx);
 }
 
 static void show_pool(const struct call *c, const struct page_alloc *pool)

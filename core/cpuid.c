@@ -36,6 +36,7 @@ enum word {
     WORD_0x7_0_ECX,
     WORD_0x7_0_EDX,
     WORD_0x7_1_EAX,
+    WORD_0x7_2_EDX,
     WORD_0xd_1_EAX,
     WORD_0x80000001_0_ECX,
     WORD_0x80000001_0_EDX,
@@ -59,6 +60,7 @@ static const struct {
     [WORD_0x7_0_ECX] = WORD(7, 0, ecx, features[0]),
     [WORD_0x7_0_EDX] = WORD(7, 0, edx, features[0]),
     [WORD_0x7_1_EAX] = WORD(7, 1, eax, features[1]),
+    [WORD_0x7_2_EDX] = WORD(7, 2, edx, features[2]),
     [WORD_0xd_1_EAX] = WORD(0xd, 1, eax, xsave[1]),
     [WORD_0x80000001_0_ECX] = WORD(0x80000001, 0, ecx, extended[1]),
     [WORD_0x80000001_0_EDX] = WORD(0x80000001, 0, edx, extended[1]),
@@ -172,13 +174,15 @@ static bool policy_allows(enum policy p, const struct cpuid_features *f, bool ho
 
 static void read_host_words(const struct host *h, uint32_t *word)
 {
-    bool more = ask(h, LEAF_FEATURES, 0).eax >= 1;
+    uint32_t subleaves = ask(h, LEAF_FEATURES, 0).eax;
     for (unsigned w = 0; w < WORD_COUNT; w++) {
         struct cpuid_regs r = ask(h, words[w].leaf, words[w].subleaf);
         memcpy(&word[w], (const uint8_t *)&r + words[w].reg, sizeof(word[w]));
     }
-    if (!more)
+    if (subleaves < 1)
         word[WORD_0x7_1_EAX] = 0;
+    if (subleaves < 2)
+        word[WORD_0x7_2_EDX] = 0;
     /* XSAVE without a leaf that describes its area is of no use to anybody. */
     if (h->last_basic < LEAF_XSAVE)
         word[WORD_0x1_0_ECX] &= ~(uint32_t)CPUID_1_ECX_XSAVE;
@@ -252,7 +256,8 @@ static void build_basic(struct cpuid_table *t, const struct host *h)
         t->basic[1].ebx = r.ebx & (uint32_t)BITS(15, 8);
     t->basic[2] = ask(h, 2, 0);
     build_caches(t, h);
-    t->features[0].eax = t->features[1].eax != 0; /* the highest subleaf */
+    /* The highest subleaf. */
+    t->features[0].eax = t->features[2].edx ? 2 : t->features[1].eax != 0;
     if (!t->xcr0)
         return;
     build_xsave(t, h);
@@ -351,6 +356,8 @@ static void look_up_basic(const struct cpuid_table *t, uint32_t leaf, uint32_t s
             out->edx |= (uint32_t)BIT(rows[FEATURE_HTT].bit);
         if ((d->cr4 & CR4_OSXSAVE) && t->xcr0)
             out->ecx |= (uint32_t)BIT(rows[FEATURE_OSXSAVE].bit);
+        if (d->apic_off)
+            out->edx &= ~(uint32_t)BIT(rows[FEATURE_APIC].bit);
         break;
     case LEAF_CACHES:
         *out = subleaf < CPUID_CACHE_SUBLEAVES ? t->caches[subleaf] : none;

@@ -24,7 +24,7 @@ typedef void cpuid_read_fn(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *o
 #define CPUID_HYPERVISOR_LEAVES 0x11
 #define CPUID_EXTENDED_LEAVES   9
 #define CPUID_CACHE_SUBLEAVES   8
-#define CPUID_FEATURE_SUBLEAVES 2
+#define CPUID_FEATURE_SUBLEAVES 3
 #define CPUID_XSAVE_SUBLEAVES   64
 
 /* Final registers by leaf; what cpuid_look_up() still adds are the few bits that follow the vCPU's
@@ -48,6 +48,7 @@ struct cpuid_dynamic {
     uint64_t xcr0;
     uint32_t apic_id;
     uint32_t cpus; /* vCPUs of the VM: ids 0 to cpus - 1 */
+    bool apic_off; /* IA32_APIC_BASE says so: leaf 1 then knows no APIC */
 };
 
 /* Fills the whole table. host is asked only for leaves that it says it has. */

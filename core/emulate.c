@@ -71,9 +71,15 @@ static bool linear(const struct emulate_ctx *c, unsigned seg, uint64_t offset, u
     return c->ops->linear(c->machine, seg, offset, size, write, at);
 }
 
+/* Of an operand that is only read: for instructions that have another one as well. */
+static bool probe_read(const struct emulate_ctx *c, uint64_t at, unsigned size)
+{
+    return c->ops->probe(c->machine, at, size, false);
+}
+
 static bool probe(const struct emulate_ctx *c, uint64_t at, unsigned size)
 {
-    return c->ops->probe(c->machine, at, size);
+    return c->ops->probe(c->machine, at, size, true);
 }
 
 static bool read(const struct emulate_ctx *c, uint64_t at, unsigned size, uint64_t *value)
@@ -166,7 +172,7 @@ static bool push(struct emulate_ctx *c)
 {
     unsigned width = c->insn->width;
     uint64_t sp = merge(c->gpr[SP], c->gpr[SP] - width, c->stack_size), from, to, v;
-    if (!locate(c, false, &from) ||
+    if (!locate(c, false, &from) || !probe_read(c, from, width) ||
         !linear(c, INSN_SS, sp & arith_mask(c->stack_size), width, true, &to) ||
         !probe(c, to, width) || !read(c, from, width, &v) || !write(c, to, width, v))
         return false;
@@ -179,7 +185,8 @@ static bool pop(struct emulate_ctx *c)
 {
     unsigned width = c->insn->width;
     uint64_t old = c->gpr[SP], from, to, v;
-    if (!linear(c, INSN_SS, old & arith_mask(c->stack_size), width, false, &from))
+    if (!linear(c, INSN_SS, old & arith_mask(c->stack_size), width, false, &from) ||
+        !probe_read(c, from, width))
         return false;
     c->gpr[SP] = merge(old, old + width, c->stack_size);
     if (locate(c, true, &to) && read(c, from, width, &v) && write(c, to, width, v))
@@ -328,9 +335,11 @@ static bool string_element(struct emulate_ctx *c)
     uint64_t v = c->gpr[AX] & arith_mask(in->width);
     if (si && !linear(c, in->seg, c->gpr[SI] & mask, in->width, false, &from))
         return false;
+    if (si && di && !probe_read(c, from, in->width))
+        return false;
     if (di && !linear(c, INSN_ES, c->gpr[DI] & mask, in->width, stores, &to))
         return false;
-    if (stores && !probe(c, to, in->width))
+    if (stores ? !probe(c, to, in->width) : si && di && !probe_read(c, to, in->width))
         return false;
     if (si && !read(c, from, in->width, &v))
         return false;

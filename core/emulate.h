@@ -18,9 +18,10 @@ struct emulate_ops {
      * offers it, alignment (#AC) belong here. */
     bool (*linear)(void *machine, unsigned seg, uint64_t offset, unsigned size, bool write,
                    uint64_t *linear);
-    /* True if size bytes can be written at linear. Asked before anything is read whose result goes
-     * to memory: what a device has given away it cannot take back. */
-    bool (*probe)(void *machine, uint64_t linear, unsigned size);
+    /* True if size bytes can be read (write: written) at linear. Asked of all operands, in the
+     * order in which a processor would find fault with them, before anything is read whose result
+     * goes to memory: what a device has given away it cannot take back. */
+    bool (*probe)(void *machine, uint64_t linear, unsigned size, bool write);
     /* 1, 2, 4, 8 or 16 bytes, little end first. */
     bool (*read)(void *machine, uint64_t linear, void *buf, unsigned size);
     bool (*write)(void *machine, uint64_t linear, const void *buf, unsigned size);

@@ -21,12 +21,12 @@ static bool has_1g;
 void guest_cpu_init(void)
 {
     bool compacts = host_fpu_compacts();
-    if (backend->has_xsaves && !compacts)
+    if (backend->msrs.xsaves && !compacts)
         log_warn("cpu: XSAVEC loses register state here: XSAVEC and XSAVES are not offered");
     struct cpuid_features f = {
-        .rdtscp = backend->has_rdtscp,
+        .rdtscp = backend->msrs.rdtscp,
         .invpcid = backend->has_invpcid,
-        .xsaves = backend->has_xsaves && compacts,
+        .xsaves = backend->msrs.xsaves && compacts,
         .xcr0 = host_fpu_mask(),
         .tsc_khz = (uint32_t)host_tsc_khz(),
     };
@@ -76,9 +76,11 @@ static __attribute__((noinline)) enum outcome look_up(struct vcpu *v)
     struct cpuid_dynamic now = {
         .xcr0 = v->xcr0, .apic_id = v->index, .cpus = v->vm->vcpu_count};
     struct cpuid_regs r;
-    /* Only leaf 1 shows a bit of CR4, which costs VMCS reads. */
-    if (leaf == 1)
+    /* Only leaf 1 shows a bit of CR4, which costs VMCS reads, and whether the APIC is on. */
+    if (leaf == 1) {
         now.cr4 = backend->get_reg(v, VREG_CR4);
+        now.apic_off = !vlapic_hardware_enabled(&v->apic);
+    }
     cpuid_look_up(&table, leaf, (uint32_t)v->gpr[GPR_RCX], &now, &r);
     return answer(v, &r);
 }

@@ -36,6 +36,8 @@ void guest_time_publish(struct vcpu *v)
 static bool write_wall(struct vm *vm, uint64_t where)
 {
     struct pvclock_wall wall = {2, (uint32_t)vm->wall_clock_base, 0};
+    if (where & PVCLOCK_WALL_RESERVED)
+        return false;
     if (where && !guest_write(&vm->mem, GPA(where), &wall, sizeof(wall)))
         return false;
     vm->pvclock_wall = where;
@@ -110,7 +112,7 @@ bool guest_time_write(struct vcpu *v, uint32_t msr, uint64_t value)
     case PVCLOCK_MSR_WALL:
         return write_wall(v->vm, value);
     case PVCLOCK_MSR_SYSTEM:
-        if (!publish_clock(v, value))
+        if ((value & PVCLOCK_SYSTEM_RESERVED) || !publish_clock(v, value))
             return false;
         v->pvclock_system = value;
         return true;

@@ -44,6 +44,10 @@ void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 /* The vCPU whose FPU, debug and MSR state this CPU holds; NULL: nobody's. */
 void *host_current_vcpu(void);
 void host_set_current_vcpu(void *vcpu);
+/* What runs next on this CPU belongs to `domain` (a VM's slot + 1): when it was another's, what it
+ * left in caches, buffers and predictors goes, as far as this CPU needs it. 0: the hypervisor has
+ * worked on some VM's memory; whoever runs next is another. */
+void host_enter_domain(uint32_t domain);
 
 /* --- the CPUs: arch/x86/smp.c --- */
 /* This CPU's index: dense, 0 to host_cpu_count() - 1; 0 is the boot CPU. */
@@ -77,7 +81,7 @@ typedef void host_call_fn(void *arg);
  * CPUs, and may take locks (nobody is interrupted while he holds one).
  * The caller holds no lock and is not in such a function. While it waits it serves what others call
  * here: two CPUs that call each other do not deadlock, and fn may therefore run on this CPU inside
- * its own call. A target that does not answer within a millisecond gets an NMI, which ends its
+ * its own call. A target that does not answer within 200 us gets an NMI, which ends its
  * guest even under Bochs with IF clear. */
 void host_call_others(host_call_fn *fn, void *arg);
 void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);

@@ -112,18 +112,19 @@ void interrupt_collect(struct vcpu *v, uint32_t requests)
         collect_lint0(v);
 }
 
-static void deliver(struct vcpu *v, const struct apic_message *m)
+/* True: v's local APIC has accepted it, be it as an error. */
+static bool deliver(struct vcpu *v, const struct apic_message *m)
 {
     switch (m->mode) {
     case APIC_MODE_FIXED:
     case APIC_MODE_LOWEST:
         if (!is_ours(v)) {
             post(v, m->vector, m->level_trigger);
-            break;
+            return vlapic_software_enabled(&v->apic);
         }
         (void)vlapic_accept(&v->apic, m->vector, m->level_trigger);
         sched_notify(v, REQUEST_EVENT);
-        break;
+        return vlapic_software_enabled(&v->apic);
     case APIC_MODE_NMI:
         sched_notify(v, REQUEST_NMI | REQUEST_EVENT);
         break;
@@ -138,11 +139,14 @@ static void deliver(struct vcpu *v, const struct apic_message *m)
     default: /* SMI: there is no SMM; ExtINT goes by LINT0 */
         break;
     }
+    return true;
 }
 
-/* Others' APICs are read as they are at some moment between then and now: IPIs take time. */
-static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
+/* True: at least one local APIC has accepted it. Others' APICs are read as they are at some moment
+ * between then and now: messages take time. */
+static bool send(struct vm *vm, uint32_t source, const struct apic_message *m)
 {
+    bool accepted = false;
     bool candidate[VM_VCPUS] = {false};
     uint8_t priority[VM_VCPUS];
     struct apic_target target;
@@ -150,15 +154,14 @@ static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
         struct vcpu *v = vm->vcpu[i];
         candidate[i] = vlapic_target(&v->apic, &target) && apic_matches(m, source, &target);
         if (candidate[i] && m->mode != APIC_MODE_LOWEST)
-            deliver(v, m);
+            accepted |= deliver(v, m);
         else if (candidate[i])
             priority[i] = vlapic_ppr(&v->apic);
     }
     if (m->mode != APIC_MODE_LOWEST)
-        return;
+        return accepted;
     int chosen = apic_arbitrate(candidate, priority, vm->vcpu_count, &vm->apic_turn);
-    if (chosen >= 0)
-        deliver(vm->vcpu[chosen], m);
+    return chosen >= 0 && deliver(vm->vcpu[chosen], m);
 }
 
 /* --- lines --- */
@@ -166,8 +169,10 @@ static void send(struct vm *vm, uint32_t source, const struct apic_message *m)
 void interrupt_update(struct vm *vm)
 {
     struct apic_message m;
+    vioapic_retry(&vm->ioapic);
     while (vioapic_take(&vm->ioapic, &m))
-        send(vm, UINT32_MAX, &m);
+        if (!send(vm, UINT32_MAX, &m))
+            vioapic_refused(&vm->ioapic);
     bool intr = vpic_output(&vm->pic);
     if (intr == vm->pic_intr)
         return;
@@ -184,6 +189,10 @@ void interrupt_set_pin(struct vm *vm, unsigned pin, bool level)
 
 void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
 {
+    uint16_t bit = (uint16_t)BIT(irq);
+    if (level == ((vm->irq_levels & bit) != 0))
+        return;
+    vm->irq_levels ^= bit;
     vpic_set_line(&vm->pic, irq, level);
     interrupt_set_pin(vm, irq == 0 ? PIN_OF_IRQ0 : irq, level);
 }
@@ -199,6 +208,10 @@ void interrupt_apic_effects(struct vcpu *v)
     if (e.eoi_broadcast) {
         lock_take(&v->vm->lock);
         vioapic_eoi(&v->vm->ioapic, e.eoi_vector);
+        interrupt_update(v->vm);
+        lock_release(&v->vm->lock);
+    } else if (unlikely(v->vm->ioapic.refused) && e.state_changed) {
+        lock_take(&v->vm->lock);
         interrupt_update(v->vm);
         lock_release(&v->vm->lock);
     }

@@ -5,6 +5,7 @@
  */
 #include "arch/x86/regs.h"
 #include "core/backend.h"
+#include "core/console.h"
 #include "core/linear.h"
 #include "core/machine.h"
 #include "core/stringio.h"
@@ -30,8 +31,12 @@ static void port_out(struct vm *vm, uint16_t port, unsigned size, uint32_t value
 /* IN writes AL, AX or EAX, the latter zero-extended. */
 static void set_accumulator(struct vcpu *v, unsigned size, uint32_t value)
 {
-    uint64_t mask = size == 4 ? UINT64_MAX : BITS(8 * (int)size - 1, 0);
-    v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~mask) | (value & mask);
+    if (size == 4)
+        v->gpr[GPR_RAX] = value;
+    else if (size == 1)
+        v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~BITS(7, 0)) | (uint8_t)value;
+    else
+        v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~BITS(15, 0)) | (uint16_t)value;
 }
 
 struct string_context {
@@ -48,7 +53,7 @@ static bool string_linear(void *ctx, uint64_t offset, unsigned size, bool write,
 static bool string_probe(void *ctx, uint64_t linear, unsigned size)
 {
     struct string_context *c = ctx;
-    return linear_probe(&c->linear, linear, size);
+    return linear_probe(&c->linear, linear, size, true);
 }
 
 static bool string_read(void *ctx, uint64_t linear, void *buf, unsigned size)
@@ -125,17 +130,18 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
 
 enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
 {
-    if (unlikely(!x->io.in && machine_must_wait(v->vm, x->io.port))) {
+    struct io_access a;
+    a.size = x->io.size;
+    a.write = !x->io.in;
+    if (a.write && unlikely(machine_is_console(x->io.port)) && !console_has_room()) {
         sched_yield(v);
         return OUTCOME_RETRY;
     }
     if (unlikely(x->io.string))
         return string_io(v, x);
-    if (x->io.in) {
-        set_accumulator(v, x->io.size, port_in(v->vm, x->io.port, x->io.size));
-        return OUTCOME_ADVANCE;
-    }
-    port_out(v->vm, x->io.port, x->io.size, (uint32_t)v->gpr[GPR_RAX] &
-                                                (uint32_t)BITS(8 * x->io.size - 1, 0));
+    a.value = v->gpr[GPR_RAX];
+    machine_port(v->vm, x->io.port, &a);
+    if (x->io.in)
+        set_accumulator(v, x->io.size, (uint32_t)a.value);
     return machine_after_io(v->vm);
 }

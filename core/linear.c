@@ -139,10 +139,10 @@ static unsigned translate(struct linear *l, uint64_t linear, unsigned size, unsi
     return n;
 }
 
-bool linear_probe(struct linear *l, uint64_t linear, unsigned size)
+bool linear_probe(struct linear *l, uint64_t linear, unsigned size, bool write)
 {
     struct part part[PARTS_MAX];
-    return translate(l, linear, size, WALK_WRITE, part) > 0;
+    return translate(l, linear, size, write ? WALK_WRITE : 0, part) > 0;
 }
 
 /* --- bytes ---------------------------------------------------------------------------------- */

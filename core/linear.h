@@ -33,8 +33,8 @@ bool linear_raise(struct linear *l, struct event e);
  * linear address. */
 bool linear_address(struct linear *l, enum seg_name name, uint64_t offset, unsigned size,
                     bool write, uint64_t *linear);
-/* Whether size bytes can be written; sets dirty flags as a write would. */
-bool linear_probe(struct linear *l, uint64_t linear, unsigned size);
+/* Whether size bytes can be read, or written; sets accessed and dirty flags as that would. */
+bool linear_probe(struct linear *l, uint64_t linear, unsigned size, bool write);
 /* RAM is copied; a device sees one access of that size, or one for each side of a page's end. All
  * pages are translated before the first byte moves. */
 bool linear_read(struct linear *l, uint64_t linear, void *buf, unsigned size);

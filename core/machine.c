@@ -21,7 +21,7 @@
 #include "core/log.h"
 #include "mm/pool.h"
 
-#define COM1        0x3f8
+#define COM1        MACHINE_COM1
 #define COM2        0x2f8
 #define PM_BASE     0x600
 #define IRQ_PIT     0
@@ -31,10 +31,18 @@
 #define IRQ_SCI     9
 #define IOAPIC_ID   0
 
+/* What an access to a region may have consequences for; the tags of the buses' regions. */
+#define TAG_LINES  BIT(0) /* interrupt lines */
+#define TAG_TIME   BIT(1) /* its time has to come to now before, its timer is set anew after */
+#define TAG_AFTER  BIT(2) /* console bytes, or the VM's end */
+#define TAG_READS  BIT(3) /* not only writes have them */
+#define TAG_WRITES BITS(7, 0)
+#define TAG_TIMED  (TAG_LINES | TAG_TIME | TAG_READS)
+
 struct place {
     uint64_t base;
     uint32_t size;
-    uint8_t width;
+    uint8_t width, tag;
     const struct device_ops *ops;
     void *dev;
 };
@@ -46,6 +54,7 @@ static enum pl_status place_all(struct bus *bus, const struct place *places, siz
                                    places[i].ops, places[i].dev);
         if (s != PL_OK)
             return s;
+        bus_tag(bus, places[i].base, places[i].tag);
     }
     return PL_OK;
 }
@@ -58,12 +67,12 @@ static enum pl_status place_test_device(struct vm *vm)
     vtestdev_init(&vm->testdev, vm->testdev_memory);
     vfwcfg_init(&vm->fwcfg, (uint16_t)vm->vcpu_count);
     const struct place ports[] = {
-        {VTESTDEV_LINES_PORT, VTESTDEV_LINES, 1, &vtestdev_lines_ops, &vm->testdev},
-        {VTESTDEV_LATCH_PORT, VTESTDEV_LATCH_PORTS, 4, &vtestdev_latch_ops, &vm->testdev},
-        {VFWCFG_PORT, VFWCFG_PORTS, VFWCFG_WIDTH, &vfwcfg_ops, &vm->fwcfg},
+        {VTESTDEV_LINES_PORT, VTESTDEV_LINES, 1, TAG_LINES, &vtestdev_lines_ops, &vm->testdev},
+        {VTESTDEV_LATCH_PORT, VTESTDEV_LATCH_PORTS, 4, 0, &vtestdev_latch_ops, &vm->testdev},
+        {VFWCFG_PORT, VFWCFG_PORTS, VFWCFG_WIDTH, 0, &vfwcfg_ops, &vm->fwcfg},
     };
     const struct place memory[] = {
-        {VTESTDEV_MEMORY, VTESTDEV_MEMORY_BYTES, 8, &vtestdev_memory_ops, &vm->testdev},
+        {VTESTDEV_MEMORY, VTESTDEV_MEMORY_BYTES, 8, 0, &vtestdev_memory_ops, &vm->testdev},
     };
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
     return s != PL_OK ? s : place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
@@ -72,25 +81,25 @@ static enum pl_status place_test_device(struct vm *vm)
 enum pl_status machine_init(struct vm *vm)
 {
     const struct place ports[] = {
-        {VPIC_MASTER_PORT, VPIC_PORTS, 1, &vpic_master_ops, &vm->pic},
-        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, &vpic_slave_ops, &vm->pic},
-        {VPIC_ELCR_PORT, VPIC_PORTS, 1, &vpic_elcr_ops, &vm->pic},
-        {VPIT_PORT, VPIT_PORTS, 1, &vpit_ops, &vm->pit},
-        {VPIT_SPEAKER_PORT, 1, 1, &vpit_speaker_ops, &vm->pit},
-        {VKBC_DATA_PORT, 1, 1, &vkbc_data_ops, &vm->kbc},
-        {VKBC_COMMAND_PORT, 1, 1, &vkbc_command_ops, &vm->kbc},
-        {VRTC_PORT, VRTC_PORTS, 1, &vrtc_ops, &vm->rtc},
-        {VDEBUG_POST_PORT, 1, 1, &vdebug_post_ops, &vm->debug},
-        {VDEBUG_CONSOLE_PORT, 1, 1, &vdebug_console_ops, &vm->debug},
-        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, &vdebug_exit_ops, &vm->debug},
-        {VRESET_FAST_A20_PORT, 1, 1, &vreset_fast_a20_ops, &vm->reset},
-        {VPCI_PORT, VPCI_PORTS, 4, &vpci_ops, &vm->pci},
-        {COM1, VUART_PORTS, 1, &vuart_ops, &vm->uart},
-        {COM2, VUART_PORTS, 1, &vuart_ops, &vm->uart2},
-        {PM_BASE, VPM_PORTS, 4, &vpm_ops, &vm->pm},
+        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_master_ops, &vm->pic},
+        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_slave_ops, &vm->pic},
+        {VPIC_ELCR_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_elcr_ops, &vm->pic},
+        {VPIT_PORT, VPIT_PORTS, 1, TAG_TIMED, &vpit_ops, &vm->pit},
+        {VPIT_SPEAKER_PORT, 1, 1, TAG_TIMED, &vpit_speaker_ops, &vm->pit},
+        {VKBC_DATA_PORT, 1, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vkbc_data_ops, &vm->kbc},
+        {VKBC_COMMAND_PORT, 1, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vkbc_command_ops, &vm->kbc},
+        {VRTC_PORT, VRTC_PORTS, 1, TAG_TIMED, &vrtc_ops, &vm->rtc},
+        {VDEBUG_POST_PORT, 1, 1, 0, &vdebug_post_ops, &vm->debug},
+        {VDEBUG_CONSOLE_PORT, 1, 1, TAG_AFTER, &vdebug_console_ops, &vm->debug},
+        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, TAG_AFTER, &vdebug_exit_ops, &vm->debug},
+        {VRESET_FAST_A20_PORT, 1, 1, TAG_AFTER, &vreset_fast_a20_ops, &vm->reset},
+        {VPCI_PORT, VPCI_PORTS, 4, TAG_AFTER, &vpci_ops, &vm->pci},
+        {COM1, VUART_PORTS, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vuart_ops, &vm->uart},
+        {COM2, VUART_PORTS, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vuart_ops, &vm->uart2},
+        {PM_BASE, VPM_PORTS, 4, TAG_TIMED | TAG_AFTER, &vpm_ops, &vm->pm},
     };
     const struct place memory[] = {
-        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, &vioapic_ops, &vm->ioapic},
+        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, TAG_LINES, &vioapic_ops, &vm->ioapic},
     };
     bus_init(&vm->ports);
     bus_init(&vm->memory_bus);
@@ -110,7 +119,8 @@ enum pl_status machine_init(struct vm *vm)
     memset(vm->mtrr_fixed, 6, sizeof(vm->mtrr_fixed));
     vm->mtrr_default = 0xc06;
     vm->pvclock_wall = 0;
-    vm->pic_intr = false;
+    vm->pic_intr = vm->pic_rose = vm->io_after = false;
+    vm->irq_levels = 0;
     vm->apic_turn = 0;
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
     if (s == PL_OK)
@@ -134,12 +144,6 @@ void machine_free(struct vm *vm)
 }
 
 /* --- console --- */
-
-bool machine_must_wait(const struct vm *vm, uint16_t port)
-{
-    (void)vm;
-    return (port == COM1 || port == VDEBUG_CONSOLE_PORT) && !console_has_room();
-}
 
 static void emit_line(void *ctx, const char *line, size_t len)
 {
@@ -240,21 +244,6 @@ static void update_lines(struct vm *vm, const void *dev)
         interrupt_update(vm);
 }
 
-static bool has_time(const struct vm *vm, const void *dev)
-{
-    return dev == &vm->pit || dev == &vm->rtc || dev == &vm->pm;
-}
-
-static void advance_device(struct vm *vm, const void *dev, uint64_t now_ns)
-{
-    if (dev == &vm->pit)
-        vpit_ops.advance(&vm->pit, now_ns);
-    else if (dev == &vm->rtc)
-        vrtc_ops.advance(&vm->rtc, now_ns);
-    else if (dev == &vm->pm)
-        vpm_ops.advance(&vm->pm, now_ns);
-}
-
 uint64_t machine_deadline(const struct vm *vm)
 {
     return min_u64(vpit_ops.deadline(&vm->pit),
@@ -276,19 +265,49 @@ void machine_advance(struct vm *vm, uint64_t now)
 
 /* --- accesses --- */
 
-static void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+static void advance_device(struct vm *vm, const struct bus_region *r)
+{
+    if (r->ops->advance)
+        r->ops->advance(r->dev, vm_clock_ns(vm, host_now()));
+}
+
+/* What follows from an access to r for lines, timers and the VM. */
+static void follow_up(struct vm *vm, const struct bus_region *r, bool write)
+{
+    if (r->tag & TAG_LINES)
+        update_lines(vm, r->dev);
+    /* Of what is read only the clock's flags say when it interrupts next. */
+    if ((r->tag & TAG_TIME) && (write || r->dev == &vm->rtc))
+        interrupt_rearm_devices(vm);
+    if ((r->tag & TAG_AFTER) && write)
+        vm->io_after = true;
+}
+
+/* Nobody is there, or several accesses come of one: the region at the address stands for all. */
+static COLD void odd_access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
 {
     const struct bus_region *r = bus_find(bus, address);
-    void *dev = r ? r->dev : NULL;
-    bool timed = dev && has_time(vm, dev);
-    if (timed)
-        advance_device(vm, dev, vm_clock_ns(vm, host_now()));
+    if (r && (r->tag & TAG_TIME))
+        advance_device(vm, r);
     (void)bus_access(bus, address, a);
-    if (!dev)
+    if (r)
+        follow_up(vm, r, a->write);
+    vm->io_after = true;
+}
+
+static inline void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+{
+    const struct bus_region *r = bus_find(bus, address);
+    if (unlikely(!r) || unlikely(a->size > r->max_width) ||
+        unlikely(a->size > r->size - (address - r->base))) {
+        odd_access(vm, bus, address, a);
         return;
-    update_lines(vm, dev);
-    if (timed)
-        interrupt_rearm_devices(vm);
+    }
+    if (r->tag & TAG_TIME)
+        advance_device(vm, r);
+    bus_access_region(r, address, a);
+    if (r->tag & (a->write ? TAG_WRITES : TAG_READS))
+        follow_up(vm, r, a->write);
 }
 
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a)
@@ -312,9 +331,12 @@ void machine_drain(struct vm *vm)
     lock_release(&vm->lock);
 }
 
-enum outcome machine_after_io(struct vm *vm)
+enum outcome machine_finish_io(struct vm *vm)
 {
-    machine_drain(vm);
+    lock_take(&vm->lock);
+    vm->io_after = false;
+    drain(vm);
+    lock_release(&vm->lock);
     if (unlikely(vm->debug.exit_requested)) {
         vm->status = vm->debug.exit_status;
         return vm_stop(vm, STOP_EXIT, "exit by port 0xf4, status %u", vm->status);

@@ -9,6 +9,8 @@
 #include "core/exit.h"
 #include "core/vm.h"
 
+#define MACHINE_COM1 0x3f8
+
 /* Places every device on the VM's buses, as after power-on. */
 MUST_CHECK enum pl_status machine_init(struct vm *vm);
 void machine_free(struct vm *vm);
@@ -21,13 +23,21 @@ void machine_memory(struct vm *vm, gpa_t at, struct io_access *a);
  * VM's lock is held. */
 void machine_advance(struct vm *vm, uint64_t now);
 uint64_t machine_deadline(const struct vm *vm);
-/* True when a write to port could be lost since the console is behind: try again later. */
-bool machine_must_wait(const struct vm *vm, uint16_t port);
 /* Moves the console bytes of VM's UARTs and debug port on. */
 void machine_drain(struct vm *vm);
+/* True for a port whose bytes go to the console: a write waits until console_has_room(). */
+static inline bool machine_is_console(uint16_t port)
+{
+    return port == MACHINE_COM1 || port == VDEBUG_CONSOLE_PORT;
+}
+
 /* After accesses: moves console bytes on, and ends the VM if a device asks for it. OUTCOME_ADVANCE
  * or OUTCOME_STOP. */
-enum outcome machine_after_io(struct vm *vm);
+enum outcome machine_finish_io(struct vm *vm);
+static inline enum outcome machine_after_io(struct vm *vm)
+{
+    return likely(!vm->io_after) ? OUTCOME_ADVANCE : machine_finish_io(vm);
+}
 /* Bytes for the VM's console, from wherever. */
 void machine_console(struct vm *vm, const char *text, size_t len);
 /* The operator's bytes; returns how many the guest took. */

@@ -9,6 +9,7 @@
 #include "arch/x86/regs.h"
 #include "arch/x86/seg.h"
 #include "core/backend.h"
+#include "core/code_pages.h"
 #include "core/emulate.h"
 #include "core/host.h"
 #include "core/lib/string.h"
@@ -51,9 +52,9 @@ static bool mmio_linear(void *machine, unsigned seg, uint64_t offset, unsigned s
     return linear_address(machine, (enum seg_name)seg, offset, size, write, linear);
 }
 
-static bool mmio_probe(void *machine, uint64_t linear, unsigned size)
+static bool mmio_probe(void *machine, uint64_t linear, unsigned size, bool write)
 {
-    return linear_probe(machine, linear, size);
+    return linear_probe(machine, linear, size, write);
 }
 
 static bool mmio_read(void *machine, uint64_t linear, void *buf, unsigned size)
@@ -86,7 +87,8 @@ static void mmio_write_xmm(void *machine, unsigned n, const uint8_t value[16])
 
 static void mmio_raise(void *machine, uint8_t vector, uint32_t error_code)
 {
-    linear_raise(machine, EXCEPTION_ERR(vector, error_code));
+    /* Real mode drops the code later: injecting it is where the mode counts. */
+    linear_raise(machine, event_exception(vector, error_code, true));
 }
 
 static const struct emulate_ops mmio_ops = {
@@ -189,6 +191,11 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn in;
+    if (x->memory.fetch) {
+        enum outcome outcome = code_pages_split(v, x->memory.gpa);
+        if (outcome != OUTCOME_ADVANCE)
+            return outcome;
+    }
     uint64_t rip = backend->get_reg(v, VREG_RIP);
     if (x->memory.fetch || x->memory.table || v->reinject_valid)
         return cannot_emulate(v, x, rip);

@@ -9,11 +9,20 @@
 #include "core/lib/bits.h"
 
 enum msr_action { MSR_FAULT, MSR_HARDWARE, MSR_CONST, MSR_SAME, MSR_CALL };
-enum msr_needs { MSR_ALWAYS, MSR_RDTSCP, MSR_XSAVES };
+enum msr_needs {
+    MSR_ALWAYS,
+    MSR_RDTSCP,
+    MSR_XSAVES,
+    MSR_SPEC_CTRL,
+    MSR_PRED_CMD,
+    MSR_FLUSH_CMD,
+    MSR_ARCH_CAPABILITIES,
+};
 
 /* What the backend can offer. */
 struct msr_features {
     bool rdtscp, xsaves;
+    bool spec_ctrl, pred_cmd, flush_cmd, arch_capabilities; /* MSRs that the CPU has */
 };
 
 struct msr_row {
@@ -39,5 +48,7 @@ enum msr_row_index {
 /* The row of an MSR number, or NULL. */
 const struct msr_row *msr_find(uint32_t msr);
 bool msr_row_offered(const struct msr_row *row, const struct msr_features *features);
+/* What a guest sees of the host's IA32_ARCH_CAPABILITIES: what is so in a guest as well. */
+uint64_t msr_guest_capabilities(uint64_t host);
 
 #endif

@@ -16,8 +16,7 @@
 
 static bool offered(const struct msr_row *row)
 {
-    struct msr_features features = {backend->has_rdtscp, backend->has_xsaves};
-    return row && msr_row_offered(row, &features);
+    return row && msr_row_offered(row, &backend->msrs);
 }
 
 static COLD enum outcome unlisted(struct vcpu *v, uint32_t msr, const char *what)
@@ -76,7 +75,10 @@ static enum outcome read_call(struct vcpu *v, const struct msr_row *row, uint32_
     case MSR_ROW_KVM_STEAL_TIME:
         return result(v, guest_time_read(v, msr));
     case MSR_ROW_IA32_DEBUGCTL:
+    case MSR_ROW_IA32_SPEC_CTRL:
         return result(v, backend->get_msr(v, msr));
+    case MSR_ROW_IA32_ARCH_CAPABILITIES:
+        return result(v, msr_guest_capabilities(backend->arch_capabilities));
     default:
         return result(v, *mtrr(v->vm, msr));
     }
@@ -114,8 +116,7 @@ static enum outcome write_debugctl(struct vcpu *v, uint64_t value)
 {
     if (value & ~DEBUGCTL_BTF)
         return vcpu_raise(v, GP(0));
-    backend->set_msr(v, MSR_IA32_DEBUGCTL, value);
-    return OUTCOME_ADVANCE;
+    return backend->set_msr(v, MSR_IA32_DEBUGCTL, value) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
 }
 
 /* The VM's TSC moves by delta, on all its vCPUs alike, and so does what depends on it. An operating
@@ -124,7 +125,7 @@ static void move_tsc(struct vcpu *v, uint64_t delta)
 {
     struct vm *vm = v->vm;
     vm->tsc_offset += delta;
-    backend->set_msr(v, MSR_IA32_TSC, 0);
+    (void)backend->set_msr(v, MSR_IA32_TSC, 0);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         struct vcpu *each = vm->vcpu[i];
         each->tsc_adjust += delta;
@@ -185,6 +186,8 @@ static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32
         return write_efer(v, value);
     case MSR_ROW_IA32_DEBUGCTL:
         return write_debugctl(v, value);
+    case MSR_ROW_IA32_SPEC_CTRL:
+        return backend->set_msr(v, msr, value) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
     case MSR_ROW_IA32_TSC:
         return write_tsc(v, value);
     case MSR_ROW_IA32_TSC_ADJUST:

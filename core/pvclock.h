@@ -13,6 +13,8 @@
 #define PVCLOCK_MSR_SYSTEM 0x4b564d01u
 #define PVCLOCK_MSR_STEAL  0x4b564d03u
 #define PVCLOCK_ENABLE     BIT(0)
+#define PVCLOCK_WALL_RESERVED   BITS(1, 0) /* the structures of the clock are 4-byte aligned */
+#define PVCLOCK_SYSTEM_RESERVED BIT(1)
 #define PVCLOCK_STEAL_RESERVED BITS(5, 1) /* of the steal MSR: the structure is 64-byte aligned */
 
 /* CPUID leaf 40000100h: "KVMKVMKVM"; 40000101h EAX: what is offered. */

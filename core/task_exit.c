@@ -28,7 +28,7 @@ static bool task_probe(void *machine, uint32_t linear, unsigned n)
 {
     struct linear *l = machine;
     l->access = WALK_IMPLICIT;
-    return linear_probe(l, linear, n);
+    return linear_probe(l, linear, n, true);
 }
 
 static bool task_write(void *machine, uint32_t linear, const void *buf, unsigned n, bool user)
@@ -123,9 +123,13 @@ enum outcome exit_task_switch(struct vcpu *v, struct vm_exit *x)
     linear_init(&l, v);
     l.bits = 32; /* linear addresses are, whatever the code is */
     get_task(v, &regs);
+    if (req.source == TASK_IRET)
+        backend->block_nmi(v, false); /* whether it goes through or not */
     enum task_switch_result r = task_switch(&req, &task_ops, &l, &regs, &out);
     if (r != TASK_SWITCH_FAULT)
         set_task(v, &regs);
+    if (r != TASK_SWITCH_FAULT && req.source == TASK_GATE && req.event.type == EVENT_NMI)
+        backend->block_nmi(v, true); /* injecting it would have done that */
     if (r != TASK_SWITCH_DONE)
         return out.refused ? l.outcome : vcpu_raise(v, out.fault);
     v->reinject_valid = false;

@@ -68,6 +68,12 @@ enum outcome vcpu_raise_page_fault(struct vcpu *v, uint64_t address, uint32_t er
 
 void vcpu_init_signal(struct vcpu *v)
 {
+    if (v->index == 0) {
+        /* The boot processor would go on in the firmware, which is not there but would start the
+         * machine anew. Waiting for a start-up IPI, it might never end. */
+        (void)vm_stop(v->vm, STOP_RESET, "the guest sent its boot processor an INIT");
+        return;
+    }
     /* A start-up IPI from before is void. */
     __atomic_fetch_and(&v->requests, ~(uint32_t)REQUEST_STARTUP, __ATOMIC_SEQ_CST);
     sched_notify(v, REQUEST_INIT);

@@ -6,6 +6,7 @@
 #include "core/vm.h"
 
 #include "core/backend.h"
+#include "core/code_pages.h"
 #include "core/host.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
@@ -160,7 +161,7 @@ static enum pl_status map_block(struct vm *vm, uint64_t gpa, hpa_t at, uint64_t 
     enum pl_status s = space_map_window(&vm->space, GPA(gpa), at, size);
     if (s != PL_OK)
         return s;
-    return radix_map(&vm->gpa_tables, gpa, at, size, RADIX_RWX, RADIX_WB,
+    return radix_map(&vm->gpa_tables, gpa, at, size, code_pages_perms(size), RADIX_WB,
                      min_u64(backend->gpa_page, PAGE_SIZE_2M));
 }
 
@@ -329,6 +330,7 @@ static void fail_start(struct vm *vm, const char *why)
 
 static const char *build(struct vm *vm)
 {
+    lock_init(&vm->code_lock, LOCK_ORDER_CODE, "code pages");
     if (space_create(&vm->space) != PL_OK ||
         radix_create(&vm->gpa_tables, backend->gpa_format, &pool_radix_ops, NULL) != PL_OK)
         return "no hypervisor memory for its page tables";

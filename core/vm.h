@@ -78,6 +78,7 @@ struct vm {
     struct guest_mem mem;
     struct space space;        /* the hypervisor's view: its window is this VM's RAM */
     struct radix gpa_tables;   /* EPT */
+    struct lock code_lock;     /* gpa_tables, once the VM runs: core/code_pages.c */
     void *arch;                /* the backend's part */
     uint64_t tsc_offset;       /* guest TSC = TSC + this */
     uint64_t start_tsc;        /* TSC at 0 of the VM's clock */
@@ -111,6 +112,8 @@ struct vm {
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output */
     bool pic_rose;             /* it has risen since LINT0 was looked at */
+    bool io_after;             /* a device may have something for machine_after_io() */
+    uint16_t irq_levels;       /* as interrupt_set_irq() was told last */
     unsigned apic_turn;        /* of lowest-priority arbitration */
     struct line_assembler line;
 

@@ -15,7 +15,7 @@
 #include "core/panic.h"
 
 /* After that long a target gets an NMI: it may run a guest that does not exit for interrupts. */
-#define INSIST_NS 1000000
+#define INSIST_NS 200000
 
 void host_kick(unsigned cpu)
 {

@@ -34,10 +34,18 @@ struct cpuid_regs {
 #define CPUID_7_EBX_TSC_ADJUST    BIT(1)
 #define CPUID_7_EBX_SMEP          BIT(7)
 #define CPUID_7_EBX_INVPCID       BIT(10)
+#define CPUID_7_EBX_RTM           BIT(11)
 #define CPUID_7_EBX_SMAP          BIT(20)
 /* Leaf 7, subleaf 0, ECX. */
 #define CPUID_7_ECX_UMIP          BIT(2)
 #define CPUID_7_ECX_LA57          BIT(16)
+/* Leaf 7, subleaf 0, EDX. */
+#define CPUID_7_EDX_MD_CLEAR      BIT(10)
+#define CPUID_7_EDX_SPEC_CTRL     BIT(26) /* IBRS and IBPB */
+#define CPUID_7_EDX_STIBP         BIT(27)
+#define CPUID_7_EDX_L1D_FLUSH     BIT(28)
+#define CPUID_7_EDX_ARCH_CAPABILITIES BIT(29)
+#define CPUID_7_EDX_SSBD          BIT(31)
 /* Leaf 0Dh, subleaf 1, EAX. */
 #define CPUID_D1_EAX_XSAVEOPT     BIT(0)
 #define CPUID_D1_EAX_XSAVEC       BIT(1)

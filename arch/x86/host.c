@@ -45,10 +45,14 @@ void host_idle(uint64_t deadline)
         pause();
         return;
     }
+    struct cpu *c = this_cpu();
+    __atomic_store_n(&c->idle_since, begin, __ATOMIC_RELAXED);
     lapic_timer_arm(deadline);
     sti_hlt_cli();
     lapic_timer_arm(0);
-    this_cpu()->idle_ticks += rdtsc() - begin;
+    /* In this order, a reader in between misses a sleep but never counts it twice. */
+    __atomic_store_n(&c->idle_since, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&c->idle_ticks, c->idle_ticks + rdtsc() - begin, __ATOMIC_RELEASE);
 }
 
 void host_set_slice_timer(uint64_t deadline)

@@ -20,6 +20,7 @@
 #define MSR_PLATFORM_INFO                0xce
 #define MSR_IA32_MTRRCAP                 0xfe
 #define MSR_IA32_ARCH_CAPABILITIES       0x10a
+#define MSR_IA32_FLUSH_CMD               0x10b
 #define MSR_IA32_SYSENTER_CS             0x174
 #define MSR_IA32_SYSENTER_ESP            0x175
 #define MSR_IA32_SYSENTER_EIP            0x176
@@ -65,6 +66,29 @@
 
 #define FEATURE_CONTROL_LOCK             BIT(0)
 #define FEATURE_CONTROL_VMX              BIT(2) /* VMXON outside SMX operation */
+
+#define PRED_CMD_IBPB                    BIT(0)
+#define FLUSH_CMD_L1D                    BIT(0)
+
+/* IA32_ARCH_CAPABILITIES: *_NO says that the CPU does not have the flaw of that name. */
+#define ARCH_CAP_RDCL_NO                 BIT(0)  /* Meltdown, L1TF */
+#define ARCH_CAP_IBRS_ALL                BIT(1)
+#define ARCH_CAP_RSBA                    BIT(2)
+#define ARCH_CAP_SSB_NO                  BIT(4)
+#define ARCH_CAP_MDS_NO                  BIT(5)
+#define ARCH_CAP_PSCHANGE_MC_NO          BIT(6)  /* iTLB multihit */
+#define ARCH_CAP_TAA_NO                  BIT(8)
+#define ARCH_CAP_SBDR_SSDP_NO            BIT(13)
+#define ARCH_CAP_FBSDP_NO                BIT(14)
+#define ARCH_CAP_PSDP_NO                 BIT(15)
+#define ARCH_CAP_FB_CLEAR                BIT(17)
+#define ARCH_CAP_RRSBA                   BIT(19)
+#define ARCH_CAP_BHI_NO                  BIT(20)
+#define ARCH_CAP_PBRSB_NO                BIT(24)
+#define ARCH_CAP_GDS_NO                  BIT(26)
+#define ARCH_CAP_RFDS_NO                 BIT(27)
+#define ARCH_CAP_RFDS_CLEAR              BIT(28)
+#define ARCH_CAP_ITS_NO                  BIT(62)
 
 #define EFER_SCE                         BIT(0)
 #define EFER_LME                         BIT(8)

@@ -41,12 +41,16 @@ struct cpu {
     uint64_t stack_top;    /* of the one stack all exits and the scheduler run on */
     hpa_t root;            /* page-table root that CR3 holds */
     void *current_vcpu;    /* whose FPU, debug and MSR state the CPU holds; NULL: nobody's */
+    uint32_t domain;       /* VM whose traces the CPU's caches and predictors hold: barrier.c */
+    bool spec_ctrl_used;   /* IA32_SPEC_CTRL holds a vCPU's value: vmx/state.c */
     uint64_t nmi_count;    /* NMIs taken in root mode */
     uint64_t interrupts;   /* physical interrupts taken */
     uint64_t xcr0;         /* as loaded: arch/x86/fpu.c */
-    uint64_t idle_ticks;   /* TSC ticks spent in host_idle() */
+    uint64_t idle_ticks;   /* TSC ticks spent in host_idle() ... */
+    uint64_t idle_since;   /* ... until it began the sleep it is in; 0: awake */
     /* Written once, when another CPU panics: boot/panic.c. */
     uint32_t stopped;
+    bool panicked;         /* while the other one reported */
     uint64_t stopped_rip, stopped_guest_rip; /* the latter 0 without a current vCPU */
     /* Others set bits, this CPU takes them: by whom it is called. */
     uint64_t called_by[CPU_MAX / 64];

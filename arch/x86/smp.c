@@ -98,7 +98,10 @@ const char *host_cpu_left_out(unsigned i, uint32_t *apic_id)
 
 uint64_t host_cpu_idle(unsigned cpu)
 {
-    return __atomic_load_n(&cpu_table[cpu]->idle_ticks, __ATOMIC_RELAXED);
+    const struct cpu *c = cpu_table[cpu];
+    uint64_t past = __atomic_load_n(&c->idle_ticks, __ATOMIC_ACQUIRE);
+    uint64_t since = __atomic_load_n(&c->idle_since, __ATOMIC_ACQUIRE), now = rdtsc();
+    return past + (since && now > since ? now - since : 0);
 }
 
 /* --- on the new CPU --- */

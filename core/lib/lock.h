@@ -17,6 +17,7 @@
 enum lock_order {
     LOCK_ORDER_VM = 20,      /* one VM's machine: devices, state changes */
     LOCK_ORDER_VCPU = 30,
+    LOCK_ORDER_CODE = 35,    /* one VM's executable pages (takes POOL for tables) */
     LOCK_ORDER_QUEUE = 40,   /* one CPU's run queue and timers */
     LOCK_ORDER_SPACE = 50,   /* the hypervisor's own address spaces (takes POOL for tables) */
     LOCK_ORDER_POOL = 60,

@@ -8,6 +8,11 @@
 
 #include <stdint.h>
 
+#if !__STDC_HOSTED__
+#undef memcpy
+#undef memset
+#endif
+
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)

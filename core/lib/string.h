@@ -19,6 +19,13 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
+/* -ffreestanding makes these ordinary functions; so the compiler may put a few moves in the place
+ * of a call where the size is known. */
+#if !__STDC_HOSTED__
+#define memcpy(...) __builtin_memcpy(__VA_ARGS__)
+#define memset(...) __builtin_memset(__VA_ARGS__)
+#endif
+
 static inline bool str_eq(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;

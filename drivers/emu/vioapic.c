@@ -57,7 +57,7 @@ static bool wants_delivery(const struct vioapic *p, unsigned pin)
     if (!is_live(entry))
         return false;
     if (is_level(entry))
-        return (p->lines & BIT(pin)) && !(entry & RTE_REMOTE_IRR);
+        return (p->lines & ~p->refused & BIT(pin)) && !(entry & RTE_REMOTE_IRR);
     return (p->edges & BIT(pin)) != 0;
 }
 
@@ -74,7 +74,8 @@ void vioapic_set_line(struct vioapic *p, unsigned pin, bool level)
 
 bool vioapic_take(struct vioapic *p, struct apic_message *out)
 {
-    for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++) {
+    for (uint32_t waiting = p->lines | p->edges; waiting; waiting &= waiting - 1) {
+        unsigned pin = (unsigned)__builtin_ctz(waiting);
         if (!wants_delivery(p, pin))
             continue;
         uint64_t entry = p->entry[pin];
@@ -88,9 +89,23 @@ bool vioapic_take(struct vioapic *p, struct apic_message *out)
         if (is_level(entry))
             p->entry[pin] |= RTE_REMOTE_IRR;
         p->edges &= ~(uint32_t)BIT(pin);
+        p->taken = (uint8_t)pin;
         return true;
     }
     return false;
+}
+
+void vioapic_refused(struct vioapic *p)
+{
+    if (!is_level(p->entry[p->taken]))
+        return;
+    p->entry[p->taken] &= ~RTE_REMOTE_IRR;
+    p->refused |= (uint32_t)BIT(p->taken);
+}
+
+void vioapic_retry(struct vioapic *p)
+{
+    p->refused = 0;
 }
 
 void vioapic_eoi(struct vioapic *p, uint8_t vector)

@@ -22,6 +22,8 @@ struct vioapic {
     uint8_t select;      /* IOREGSEL */
     uint32_t lines;      /* asserted pins */
     uint32_t edges;      /* edge-triggered pins that rose and wait to be taken */
+    uint32_t refused;    /* level-triggered pins whose message nobody accepted */
+    uint8_t taken;       /* pin of the last message */
     uint64_t entry[VIOAPIC_PINS]; /* Remote IRR included, Delivery Status always 0 */
 };
 
@@ -37,6 +39,11 @@ void vioapic_set_line(struct vioapic *p, unsigned pin, bool level);
 /* The next message that waits, lowest pin first; false: none. Call until false after each line
  * change, access and EOI. Taking a level-triggered one sets its Remote IRR. */
 bool vioapic_take(struct vioapic *p, struct apic_message *out);
+/* No local APIC has accepted the message taken last. If it is level triggered, its Remote IRR is
+ * clear again, or no EOI would ever end it, and it waits until vioapic_retry(). */
+void vioapic_refused(struct vioapic *p);
+/* Local APICs may accept by now what they refused: offers that again. */
+void vioapic_retry(struct vioapic *p);
 /* A local APIC ended the level-triggered interrupt of that vector. */
 void vioapic_eoi(struct vioapic *p, uint8_t vector);
 

@@ -424,4 +424,5 @@ const struct device_ops vpit_ops = {
     .deadline = vpit_deadline,
     .irq = vpit_irq,
 };
-const struct device_ops vpit_speaker_ops = {.reset = vpit_reset, .access = speaker_access};
+const struct device_ops vpit_speaker_ops = {.reset = vpit_reset, .access = speaker_access,
+                                              .advance = vpit_advance};

@@ -115,22 +115,42 @@ static struct bytes open_table(struct walk *w, uint64_t hpa, char signature[5])
 
 /* --- MADT ---------------------------------------------------------------------------------- */
 
+static struct acpi_cpu *find_cpu(struct acpi_info *out, uint32_t id)
+{
+    for (uint32_t i = 0; i < out->cpu_count; i++)
+        if (out->cpus[i].apic_id == id)
+            return &out->cpus[i];
+    return NULL;
+}
+
+/* Room for an enabled CPU in a full table: that of one which is not there yet. */
+static struct acpi_cpu *replaceable_cpu(struct acpi_info *out)
+{
+    for (uint32_t i = 0; i < out->cpu_count; i++)
+        if (!out->cpus[i].enabled)
+            return &out->cpus[i];
+    return NULL;
+}
+
 static void add_cpu(struct acpi_info *out, uint32_t id, uint32_t uid, uint32_t flags, bool x2apic)
 {
     bool enabled = flags & BIT(0), capable = !enabled && (flags & BIT(1));
-    if ((!enabled && !capable) || (!x2apic && id == 0xff))
+    /* All ones is the broadcast ID. */
+    if ((!enabled && !capable) || id == (x2apic ? UINT32_MAX : 0xff))
         return;
-    for (uint32_t i = 0; i < out->cpu_count; i++) {
-        if (out->cpus[i].apic_id != id)
-            continue;
+    struct acpi_cpu *cpu = find_cpu(out, id);
+    if (cpu && (cpu->enabled || !enabled)) {
         warn(out, "MADT: APIC ID %u is there twice", id);
         return;
     }
-    if (out->cpu_count == ACPI_CPUS) {
+    if (!cpu && out->cpu_count < ACPI_CPUS)
+        cpu = &out->cpus[out->cpu_count++];
+    else if (!cpu) {
+        cpu = enabled ? replaceable_cpu(out) : NULL;
         out->cpus_dropped++;
-        return;
     }
-    out->cpus[out->cpu_count++] = (struct acpi_cpu){id, uid, x2apic, enabled, capable};
+    if (cpu)
+        *cpu = (struct acpi_cpu){id, uid, x2apic, enabled, capable};
 }
 
 static void add_ioapic(struct acpi_info *out, const uint8_t *e)
@@ -437,6 +457,8 @@ enum pl_status acpi_parse(const uint8_t *rsdp, size_t rsdp_len, acpi_map_fn *map
         if (t.p && str_eq(signature, "DSDT"))
             find_s5(out, t);
     }
+    if (out->cpus_dropped)
+        warn(out, "MADT: %u CPUs beyond the first %u are not used", out->cpus_dropped, ACPI_CPUS);
     if (!out->has_madt)
         warn(out, "no MADT: only the boot CPU is known");
     if (!out->has_fadt)

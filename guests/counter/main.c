@@ -2,7 +2,8 @@
 /*
  * counter: a good neighbour. Sleeps a second between lines, and holds the hypervisor's clock
  * against its own TSC: both must have moved by a second, and by the same amount within 2 %.
- * Words: ticks=N, forever. Exit status: the number of things that were wrong.
+ * Words: ticks=N, forever, late=N: woken so many milliseconds late is wrong. Exit status: the
+ * number of things that were wrong.
  */
 #include "guests/lib/guest.h"
 
@@ -20,6 +21,7 @@ static void sleep_until(uint64_t tsc, uint64_t ns)
 int guest_main(const char *cmdline)
 {
     uint64_t ticks = guest_option_number(cmdline, "ticks", 3), khz = guest_tsc_khz();
+    uint64_t late = guest_option_number(cmdline, "late", 1000000);
     bool forever = guest_option(cmdline, "forever");
     uint64_t time0, tsc0, time, tsc;
     int wrong = 0;
@@ -36,6 +38,11 @@ int guest_main(const char *cmdline)
             guest_print("counter: woken early: TIME %llu ns, TSC %llu ns after %llu s\n",
                         (unsigned long long)by_time, (unsigned long long)by_tsc,
                         (unsigned long long)n);
+            wrong++;
+        }
+        if (by_time > n * SECOND + late * 1000000) {
+            guest_print("counter: woken late: TIME %llu ns after %llu s\n",
+                        (unsigned long long)by_time, (unsigned long long)n);
             wrong++;
         }
         if (apart > n * SECOND / 50) {

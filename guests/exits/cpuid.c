@@ -87,7 +87,8 @@ static void check_kvm_clock_leaves(void)
 {
     struct cpuid_regs r = cpuid(0x40000100, 0);
     check_true("cpuid-kvm-signature", r.eax == 0x40000101 && memcmp(&r.ebx, "KVMK", 4) == 0);
-    check_equal("cpuid-kvm-features", cpuid(0x40000101, 0).eax, BIT(1) | BIT(3) | BIT(5) | BIT(24));
+    check_equal("cpuid-kvm-features", cpuid(0x40000101, 0).eax,
+                BIT(1) | BIT(3) | BIT(5) | BIT(24));
 }
 
 void exits_cpuid(void)

@@ -58,6 +58,35 @@ static void check_efer(void)
         check_keeps("efer-nxe-toggles", MSR_IA32_EFER, efer ^ EFER_NXE);
 }
 
+/* What a CPU has against speculation is there with its CPUID bit, and only then. */
+static void check_speculation(void)
+{
+    uint32_t edx = cpuid(7, 0).edx;
+    if (edx & (CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_STIBP | CPUID_7_EDX_SSBD)) {
+        uint64_t bit = edx & CPUID_7_EDX_SPEC_CTRL ? BIT(0) : edx & CPUID_7_EDX_STIBP ? BIT(1)
+                                                                                     : BIT(2);
+        check_equal("spec-ctrl-reset", rdmsr(MSR_IA32_SPEC_CTRL), 0);
+        check_write_gp("spec-ctrl-reserved-first", MSR_IA32_SPEC_CTRL, BIT(40));
+        check_keeps("spec-ctrl", MSR_IA32_SPEC_CTRL, bit);
+        check_write_gp("spec-ctrl-reserved", MSR_IA32_SPEC_CTRL, BIT(40));
+        check_keeps("spec-ctrl-again", MSR_IA32_SPEC_CTRL, bit);
+    } else {
+        check_read_gp("no-spec-ctrl", MSR_IA32_SPEC_CTRL);
+    }
+    struct guest_regs r = {.rcx = MSR_IA32_PRED_CMD, .rax = PRED_CMD_IBPB};
+    GUEST_RUN(&r, "wrmsr");
+    check_fault("ibpb", &r, edx & CPUID_7_EDX_SPEC_CTRL ? NONE : 13, 0);
+    r = (struct guest_regs){.rcx = MSR_IA32_FLUSH_CMD, .rax = FLUSH_CMD_L1D};
+    GUEST_RUN(&r, "wrmsr");
+    check_fault("l1d-flush", &r, edx & CPUID_7_EDX_L1D_FLUSH ? NONE : 13, 0);
+    check_read_gp("pred-cmd-is-a-command", MSR_IA32_PRED_CMD);
+    check_read_gp("flush-cmd-is-a-command", MSR_IA32_FLUSH_CMD);
+    if (edx & CPUID_7_EDX_ARCH_CAPABILITIES)
+        check_write_gp("arch-capabilities-write", MSR_IA32_ARCH_CAPABILITIES, 0);
+    else
+        check_read_gp("no-arch-capabilities", MSR_IA32_ARCH_CAPABILITIES);
+}
+
 static void check_plinth_only(void)
 {
     uint64_t base = rdmsr(MSR_IA32_APIC_BASE), efer = rdmsr(MSR_IA32_EFER);
@@ -103,4 +132,5 @@ void exits_msr(void)
     check_write_gp("kernel-gs-base-non-canonical", MSR_IA32_KERNEL_GS_BASE, NON_CANONICAL);
     check_write_gp("sysenter-eip-non-canonical", MSR_IA32_SYSENTER_EIP, NON_CANONICAL);
     check_plinth_only();
+    check_speculation();
 }

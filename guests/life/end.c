@@ -98,6 +98,30 @@ static void triple_fault(void)
     __asm__ volatile("lidt %0\n\tint3" : : "m"(nothing));
 }
 
+static volatile uint32_t *at32(uint32_t address)
+{
+    return (volatile uint32_t *)(uintptr_t)address;
+}
+
+/* INIT to the boot processor. The last probe has left the APIC in x2APIC mode. */
+static void init(void)
+{
+    wrmsr(0x830, 0x4500);
+}
+
+/* The same by the timer's pin of the IOAPIC, while it sleeps. */
+static void init_asleep(void)
+{
+    *at32(0xfec00000) = 0x15;
+    *at32(0xfec00010) = 0;
+    *at32(0xfec00000) = 0x14;
+    *at32(0xfec00010) = 0x500;
+    out8(0x43, 0x34);
+    out8(0x40, 0);
+    out8(0x40, 4);
+    __asm__ volatile("mov %0, %%cr8\n\tsti\n\thlt\n\tcli" : : "r"(UINT64_C(15)));
+}
+
 static void exit_well(void)
 {
     plinth_EXIT(0);
@@ -126,6 +150,7 @@ static const struct {
     {"cf9", cf9_soft},       {"cf9-full", cf9_full},      {"acpi-reset", acpi_reset},
     {"acpi-off", acpi_off},  {"exit", exit_well},         {"status", exit_badly},
     {"f4", port_exit},       {"halt", halt},              {"triple", triple_fault},
+    {"init", init},          {"init-asleep", init_asleep},
 };
 
 void end_life(const char *cmdline)

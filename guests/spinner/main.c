@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spinner: a bad neighbour. Interrupts off, no HLT, no hypercall, no exit of any kind while it
- * counts: only a scheduler that takes the CPU away lets others run. Words: seconds=N, forever.
+ * counts: only a scheduler that takes the CPU away lets others run. It also measures its share of
+ * the CPU: the time of rounds that took about as long as the shortest one. Words: seconds=N,
+ * forever, share=N: per cent, less is wrong.
  */
 #include "guests/lib/guest.h"
 
-#define ROUND 10000u /* counts between two looks at the clock */
+#define ROUND 100u /* counts between two looks at the clock */
+#define LONG  4u    /* a round that takes so many times the shortest was interrupted */
 
 int guest_main(const char *cmdline)
 {
@@ -14,10 +17,21 @@ int guest_main(const char *cmdline)
     volatile uint64_t counted = 0;
     uint64_t start = rdtsc();
 
+    uint64_t last = start, mine = 0, shortest = UINT64_MAX;
+
     __asm__ volatile("cli");
-    while (forever || rdtsc() - start < ticks)
+    while (forever || last - start < ticks) {
         for (unsigned i = 0; i < ROUND; i++)
             counted++;
-    guest_print("spinner: counted %llu\n", (unsigned long long)counted);
-    return 0;
+        uint64_t now = rdtsc(), took = now - last;
+        last = now;
+        if (took < shortest)
+            shortest = took;
+        if (took < shortest * LONG)
+            mine += took;
+    }
+    uint64_t share = mine / ((last - start) / 100);
+    guest_print("spinner: counted %llu in %llu %% of the time\n", (unsigned long long)counted,
+                (unsigned long long)share);
+    return share < guest_option_number(cmdline, "share", 0);
 }

@@ -30,6 +30,14 @@ static uint64_t any(uint64_t x)
     return x;
 }
 
+/* IBRS, STIBP, SSBD: those that the CPU says it has. */
+static uint64_t spec_ctrl(uint64_t x)
+{
+    uint32_t edx = cpuid(7, 0).edx;
+    return x & ((edx & CPUID_7_EDX_SPEC_CTRL ? BIT(0) : 0) |
+                (edx & CPUID_7_EDX_STIBP ? BIT(1) : 0) | (edx & CPUID_7_EDX_SSBD ? BIT(2) : 0));
+}
+
 static uint64_t low_half(uint64_t x)
 {
     return (uint32_t)x;
@@ -67,6 +75,7 @@ static const struct {
     {"IA32_SYSENTER_ESP", MSR_IA32_SYSENTER_ESP, 0, canonical},
     {"IA32_SYSENTER_EIP", MSR_IA32_SYSENTER_EIP, 0, canonical},
     {"IA32_PAT", MSR_IA32_PAT, PAT_RESET, pat},
+    {"IA32_SPEC_CTRL", MSR_IA32_SPEC_CTRL, 0, spec_ctrl},
     {"IA32_TSC_AUX", MSR_IA32_TSC_AUX, 0, low_half},
 };
 static uint64_t want_msr[ARRAY_LEN(msrs)];
@@ -78,6 +87,8 @@ static bool has_rdtscp(void)
 
 static bool offered(size_t i)
 {
+    if (msrs[i].msr == MSR_IA32_SPEC_CTRL)
+        return spec_ctrl(7) != 0;
     return msrs[i].msr != MSR_IA32_TSC_AUX || has_rdtscp();
 }
 

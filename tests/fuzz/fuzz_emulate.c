@@ -56,11 +56,12 @@ static bool op_linear(void *p, unsigned seg, uint64_t offset, unsigned size, boo
     return !refuse(m);
 }
 
-static bool op_probe(void *p, uint64_t linear, unsigned size)
+static bool op_probe(void *p, uint64_t linear, unsigned size, bool write)
 {
     struct machine *m = p;
     check(granted(m, linear, size));
-    m->probed = (struct grant){linear, size};
+    if (write)
+        m->probed = (struct grant){linear, size};
     return !refuse(m);
 }
 

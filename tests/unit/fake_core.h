@@ -25,13 +25,13 @@
 #include "mm/pool.h"
 
 /* No two of these have a static name in common. */
-#include "core/lib/lock.c"
 #include "core/vcpu.c"
 #include "core/interrupt.c"
 #include "core/machine.c"
 #include "core/exit.c"
 #include "core/io_exit.c"
 #include "core/linear.c"
+#include "core/code_pages.c"
 #include "core/mmio.c"
 #include "core/task_exit.c"
 #include "core/hypercall.c"
@@ -50,7 +50,8 @@ static struct fake {
     struct segment segment[SEG_COUNT];
     unsigned cpl, code_bits;
     bool pdptes_good, console_full;
-    uint64_t now, debugctl;
+    uint64_t now, debugctl, spec_ctrl;
+    unsigned nmi_blocks, nmi_unblocks;
     uint8_t xmm[16][16];
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
     unsigned xcr0_sets, cpuids, tsc_offset_loads, wakes, starts;
@@ -139,6 +140,15 @@ static bool fake_load_pdptes(struct vcpu *v)
     return fake.pdptes_good;
 }
 
+static void fake_block_nmi(struct vcpu *v, bool block)
+{
+    (void)v;
+    if (block)
+        fake.nmi_blocks++;
+    else
+        fake.nmi_unblocks++;
+}
+
 static void fake_flush_tlb(struct vcpu *v)
 {
     (void)v;
@@ -148,19 +158,26 @@ static void fake_flush_tlb(struct vcpu *v)
 static uint64_t fake_get_msr(struct vcpu *v, uint32_t msr)
 {
     (void)v;
+    if (msr == MSR_IA32_SPEC_CTRL)
+        return fake.spec_ctrl;
     assert_int_equal(msr, MSR_IA32_DEBUGCTL);
     return fake.debugctl;
 }
 
-static void fake_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+static bool fake_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
     if (msr == MSR_IA32_TSC)
         fake.tsc_offset_loads++; /* the offset itself is the VM's */
     else if (msr == MSR_IA32_DEBUGCTL)
         fake.debugctl = value;
-    else
+    else if (msr != MSR_IA32_SPEC_CTRL)
         fail_msg("set_msr(%#x)", msr);
+    else if (value & ~BITS(2, 0))
+        return false; /* as the CPU does with reserved bits */
+    else
+        fake.spec_ctrl = value;
+    return true;
 }
 
 static void fake_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
@@ -189,6 +206,7 @@ static struct backend fake_backend = {
     .intercept_dr = fake_intercept_dr,
     .load_pdptes = fake_load_pdptes,
     .flush_tlb = fake_flush_tlb,
+    .block_nmi = fake_block_nmi,
     .get_msr = fake_get_msr,
     .set_msr = fake_set_msr,
     .vcpu_start = fake_vcpu_start,
@@ -196,6 +214,28 @@ static struct backend fake_backend = {
 };
 
 /* --- the machine and the rest of core --------------------------------------------------------- */
+
+void lock_take(struct lock *l)
+{
+    assert_int_equal(l->next, l->owner); /* one CPU: it would wait for ever */
+    l->next++;
+}
+
+void lock_release(struct lock *l)
+{
+    assert_int_not_equal(l->next, l->owner);
+    l->owner++;
+}
+
+void lock_init(struct lock *l, enum lock_order order, const char *name)
+{
+    *l = (struct lock)LOCK_INIT((uint16_t)order, name);
+}
+
+bool lock_held(const struct lock *l)
+{
+    return l->next != l->owner;
+}
 
 uint64_t host_now(void)
 {
@@ -426,8 +466,8 @@ static int fake_setup(void **state)
     memset(sibling, 0, sizeof(sibling));
     memset(ram, 0, sizeof(ram));
     fake.now = FAKE_NOW;
-    fake_backend.has_rdtscp = true;
-    fake_backend.has_xsaves = true;
+    fake_backend.msrs.rdtscp = true;
+    fake_backend.msrs.xsaves = true;
     backend = &fake_backend;
     fake.code_bits = 64;
     fake.pdptes_good = true;

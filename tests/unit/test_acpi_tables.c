@@ -309,7 +309,7 @@ static void test_madt_cpus(void **state)
     ADD(0, 8, 12, 4, 0, 0, 0, 0);    /* disabled */
     ADD(0, 8, 13, 0xff, 1, 0, 0, 0); /* no such ID */
     ADD(9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0x78, 0, 0, 0);
-    ADD(9, 16, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 11, 0, 0, 0); /* the same as above */
+    ADD(9, 16, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 11, 0, 0, 0); /* the same as above */
     ADD(0, 7, 1, 1, 1, 0, 0);                              /* too short */
     ADD(200, 3, 1);                                        /* unknown */
     assert_int_equal(parse(), PL_OK);
@@ -341,6 +341,56 @@ static void test_madt_too_many_cpus(void **state)
     assert_int_equal(parse(), PL_OK);
     assert_int_equal(info.cpu_count, ACPI_CPUS);
     assert_int_equal(info.cpus_dropped, 10);
+    assert_int_equal(info.cpus[ACPI_CPUS - 1].apic_id, ACPI_CPUS - 1);
+    assert_string_equal(info.warnings[info.warning_count - 1],
+                        "MADT: 10 CPUs beyond the first 256 are not used");
+}
+
+static void add_x2apic(uint32_t id, uint32_t flags)
+{
+    uint8_t e[16] = {9, 16};
+    put32(e + 4, id);
+    put32(e + 8, flags);
+    add_madt(e, sizeof(e));
+}
+
+/* Slots for CPUs that may come one day don't take the place of those that are there. */
+static void test_madt_enabled_cpus_first(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ACPI_CPUS; i++)
+        add_x2apic(1000 + i, 2);
+    add_x2apic(7, 1);
+    add_x2apic(8, 1);
+    add_x2apic(9, 2);
+    assert_int_equal(parse(), PL_OK);
+    assert_int_equal(info.cpu_count, ACPI_CPUS);
+    assert_int_equal(info.cpus_dropped, 3);
+    assert_int_equal(info.cpus[0].apic_id, 7);
+    assert_true(info.cpus[0].enabled && !info.cpus[0].online_capable);
+    assert_int_equal(info.cpus[1].apic_id, 8);
+    assert_int_equal(info.cpus[2].apic_id, 1002);
+}
+
+static void test_madt_duplicates(void **state)
+{
+    (void)state;
+    ADD(0, 8, 1, 5, 2, 0, 0, 0);  /* online capable, and enabled further down: it is there */
+    ADD(0, 8, 2, 5, 1, 0, 0, 0);
+    ADD(0, 8, 3, 5, 1, 0, 0, 0);  /* once more, and as an x2APIC: not a second CPU */
+    add_x2apic(5, 1);
+    add_x2apic(5, 2);
+    add_x2apic(UINT32_MAX, 1);    /* the broadcast IDs are nobody's */
+    ADD(0, 8, 4, 0xff, 1, 0, 0, 0);
+    add_x2apic(0xff, 1);          /* but 255 is somebody's in x2APIC mode */
+    assert_int_equal(parse(), PL_OK);
+    assert_int_equal(info.cpu_count, 2);
+    assert_int_equal(info.cpus[0].apic_id, 5);
+    assert_int_equal(info.cpus[0].uid, 2);
+    assert_true(info.cpus[0].enabled && !info.cpus[0].x2apic);
+    assert_int_equal(info.cpus[1].apic_id, 0xff);
+    assert_int_equal(info.warning_count, 3);
+    assert_string_equal(info.warnings[0], "MADT: APIC ID 5 is there twice");
 }
 
 static void test_madt_interrupts(void **state)
@@ -560,6 +610,8 @@ int main(void)
         cmocka_unit_test_setup(test_bad_tables_are_left_out, setup),
         cmocka_unit_test_setup(test_madt_cpus, setup),
         cmocka_unit_test_setup(test_madt_too_many_cpus, setup),
+        cmocka_unit_test_setup(test_madt_enabled_cpus_first, setup),
+        cmocka_unit_test_setup(test_madt_duplicates, setup),
         cmocka_unit_test_setup(test_madt_interrupts, setup),
         cmocka_unit_test_setup(test_madt_full_tables, setup),
         cmocka_unit_test_setup(test_madt_wild_entries, setup),

@@ -43,8 +43,10 @@ static void test_every_msr(void **state)
 {
     static uint8_t page[PAGE];
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
-        const struct msr_features f = {.rdtscp = i & 1, .xsaves = i & 2};
+    for (unsigned i = 0; i < 64; i++) {
+        const struct msr_features f = {.rdtscp = i & 1, .xsaves = i & 2, .spec_ctrl = i & 4,
+                                       .pred_cmd = i & 8, .flush_cmd = i & 16,
+                                       .arch_capabilities = i & 32};
         memset(page, i, sizeof(page));
         vmx_build_msr_bitmap(page, &f);
         for (uint32_t n = 0; n <= 0x2000; n++) {
@@ -96,11 +98,29 @@ static void test_tsc_aux_follows_rdtscp(void **state)
     assert_false(vmx_msr_bitmap_exits(page, MSR_IA32_TSC_AUX, true));
 }
 
+static void test_spec_ctrl(void **state)
+{
+    static uint8_t page[PAGE], before[PAGE];
+    const struct msr_features f = {.spec_ctrl = true};
+    unsigned bits = 0;
+    (void)state;
+    vmx_build_msr_bitmap(page, &f);
+    memcpy(before, page, PAGE);
+    assert_true(bit_says_exit(page, MSR_IA32_SPEC_CTRL, false));
+    assert_true(bit_says_exit(page, MSR_IA32_SPEC_CTRL, true));
+    vmx_open_spec_ctrl(page);
+    assert_false(bit_says_exit(page, MSR_IA32_SPEC_CTRL, false));
+    assert_false(bit_says_exit(page, MSR_IA32_SPEC_CTRL, true));
+    for (unsigned i = 0; i < PAGE; i++)
+        bits += (unsigned)__builtin_popcount(page[i] ^ before[i]);
+    assert_int_equal(bits, 2);
+}
+
 /* Written out, so that a wrong row is seen as well as a wrong derivation. */
 static void test_what_guests_touch_directly(void **state)
 {
     static uint8_t page[PAGE];
-    const struct msr_features f = {true, true};
+    const struct msr_features f = {.rdtscp = true, .xsaves = true};
     (void)state;
     const uint32_t direct[] = {0x174,      0x175,      0x176,      0x277,      0xc0000081,
                                0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101,
@@ -140,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_every_msr),
         cmocka_unit_test(test_x2apic),
         cmocka_unit_test(test_tsc_aux_follows_rdtscp),
+        cmocka_unit_test(test_spec_ctrl),
         cmocka_unit_test(test_what_guests_touch_directly),
         cmocka_unit_test(test_every_port_exits),
     };

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <string.h>
 
 #include "arch/x86/msr.h"
 #include "arch/x86/vmx/caps.h"
@@ -393,6 +394,50 @@ static void test_pairs_of_bits(void **state)
     assert_false(has(&raw, "EPT 1G pages"));
 }
 
+/* Another CPU of the machine: any bit that counts makes it different, and is named. */
+static void test_another_cpu(void **state)
+{
+    (void)state;
+    const struct vmx_raw a = raw_named("corei7_skylake_x");
+    static const struct {
+        size_t at;
+        const char *name;
+    } words[] = {
+        {offsetof(struct vmx_raw, basic), "in IA32_VMX_BASIC"},
+        {offsetof(struct vmx_raw, word[WORD_PIN]), "in pin-based"},
+        {offsetof(struct vmx_raw, word[WORD_PROC]), "in primary"},
+        {offsetof(struct vmx_raw, word[WORD_PROC2]), "in secondary"},
+        {offsetof(struct vmx_raw, word[WORD_EXIT]), "in VM-exit"},
+        {offsetof(struct vmx_raw, word[WORD_ENTRY]), "in VM-entry"},
+        {offsetof(struct vmx_raw, misc), "in IA32_VMX_MISC"},
+        {offsetof(struct vmx_raw, cr0_fixed0), "in IA32_VMX_CR0_FIXED0"},
+        {offsetof(struct vmx_raw, cr0_fixed1), "in IA32_VMX_CR0_FIXED1"},
+        {offsetof(struct vmx_raw, cr4_fixed0), "in IA32_VMX_CR4_FIXED0"},
+        {offsetof(struct vmx_raw, cr4_fixed1), "in IA32_VMX_CR4_FIXED1"},
+        {offsetof(struct vmx_raw, ept_vpid), "in IA32_VMX_EPT_VPID_CAP"},
+    };
+    struct vmx_raw b = a;
+    assert_null(vmx_caps_differ(&a, &b));
+    b.feature_control ^= FEATURE_CONTROL_LOCK;
+    assert_null(vmx_caps_differ(&a, &b));
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        for (unsigned bit = 0; bit < 64; bit += 21) {
+            uint64_t v;
+            b = a;
+            memcpy(&v, (char *)&b + words[i].at, sizeof(v));
+            v ^= BIT(bit);
+            memcpy((char *)&b + words[i].at, &v, sizeof(v));
+            assert_non_null(vmx_caps_differ(&a, &b));
+            assert_non_null(strstr(vmx_caps_differ(&a, &b), words[i].name));
+        }
+    b = a;
+    b.vmx = false;
+    assert_non_null(strstr(vmx_caps_differ(&a, &b), "in VMX"));
+    b = a;
+    b.nx = !b.nx;
+    assert_non_null(strstr(vmx_caps_differ(&a, &b), "in NX"));
+}
+
 static void test_controls_table(void **state)
 {
     (void)state;
@@ -422,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_each_ept_capability),
         cmocka_unit_test(test_degrading),
         cmocka_unit_test(test_pairs_of_bits),
+        cmocka_unit_test(test_another_cpu),
         cmocka_unit_test(test_controls_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

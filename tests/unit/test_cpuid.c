@@ -161,8 +161,9 @@ static void test_skylake(void **state)
     SAME(ask(&t, 4, 3), 0x163, 0x0280003f, 0x3fff, 4);
     ZERO(&t, 4, 4);
     ZERO(&t, 4, 1000);
-    /* EBX: no HLE, RTM, RDT, MPX, PT. ECX: no PKU, OSPKE. EDX: MD_CLEAR only. */
-    SAME(ask(&t, 7, 0), 0, 0xd19f27eb, 0, 0x400);
+    /* EBX: no HLE, RTM, RDT, MPX, PT. ECX: no PKU, OSPKE. EDX: MD_CLEAR, SPEC_CTRL,
+     * STIBP, L1D_FLUSH, ARCH_CAPABILITIES, SSBD. */
+    SAME(ask(&t, 7, 0), 0, 0xd19f27eb, 0, 0xbc000400);
     ZERO(&t, 7, 1);
     ZERO(&t, 7, UINT32_MAX);
     SAME(ask(&t, 6, 0), 4, 0, 0, 0); /* ARAT, though this host does not say so */
@@ -304,6 +305,11 @@ static void test_dynamic_bits(void **state)
     d.cr4 = ~CR4_OSXSAVE;
     cpuid_look_up(&t, 1, 0, &d, &r);
     assert_int_equal(r.ecx, 0xf7fa3203);
+    assert_true(r.edx & BIT(9));
+    uint32_t with_apic = r.edx;
+    d.apic_off = true;
+    cpuid_look_up(&t, 1, 0, &d, &r);
+    assert_int_equal(r.edx, with_apic & ~BIT(9));
 }
 
 /* --- topology ------------------------------------------------------------------------------- */
@@ -467,20 +473,21 @@ static void test_hidden_on_any_host(void **state)
     /* PKU, OSPKE, WAITPKG, CET, TME, LA57, MAWAU, KL, bus lock, ENQCMD, SGX_LC, PKS */
     assert_int_equal(seven.ecx & (BITS(5, 3) | BIT(7) | BIT(13) | BITS(21, 16) | BITS(24, 23) |
                                   BITS(31, 29)), 0);
-    /* UINTR, RTM's, PCONFIG, LBR, IBT, AMX, SPEC_CTRL and the other speculation controls */
+    /* UINTR, RTM's, PCONFIG, LBR, IBT, AMX, CORE_CAPABILITIES */
     assert_int_equal(seven.edx & (BIT(5) | BIT(11) | BIT(13) | BITS(20, 15) | BIT(22) |
-                                  BITS(31, 24)), 0);
+                                  BITS(25, 24) | BIT(30)), 0);
     assert_int_equal(ask(&t, 0xd, 1).eax, 0xf);
     assert_int_equal(ask(&t, 0x80000001, 0).ecx, 0x121);
     assert_int_equal(ask(&t, 0x80000001, 0).edx, 0x2c100800);
     assert_int_equal(ask(&t, 0x80000007, 0).edx, 0x100);
     SAME(ask(&t, 0x80000008, 0), 0xffff, 0, 0, 0);
     SAME(ask(&t, 6, 0), 4, 0, 0, 0); /* ARAT */
-    /* Subleaf 1 is named by subleaf 0. */
-    assert_int_equal(seven.eax, 1);
+    /* The last subleaf is named by subleaf 0; of 2, nothing but bits of IA32_SPEC_CTRL. */
+    assert_int_equal(seven.eax, 2);
+    SAME(ask(&t, 7, 2), 0, 0, 0, 0x3f);
     assert_int_equal(ask(&t, 7, 1).eax & BITS(7, 0), 0xbf); /* no LASS */
     assert_int_equal(ask(&t, 7, 1).ebx | ask(&t, 7, 1).ecx | ask(&t, 7, 1).edx, 0);
-    ZERO(&t, 7, 2);
+    ZERO(&t, 7, 3);
 }
 
 static void test_empty_host(void **state)

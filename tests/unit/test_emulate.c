@@ -57,7 +57,7 @@ struct machine {
     unsigned calls;
     unsigned refuse_at;   /* the n-th callback refuses, from 1; 0: none does */
     unsigned raised;
-    char trail[64];       /* l, p, r, w, x: the callbacks in order */
+    char trail[64];       /* l, q (probe to read), p, r, w, x: in order */
 };
 
 static bool refused(struct machine *m, char what)
@@ -83,10 +83,10 @@ static bool op_linear(void *p, unsigned seg, uint64_t offset, unsigned size, boo
     return !refused(m, 'l');
 }
 
-static bool op_probe(void *p, uint64_t linear, unsigned size)
+static bool op_probe(void *p, uint64_t linear, unsigned size, bool write)
 {
     (void)at(p, linear, size);
-    return !refused(p, 'p');
+    return !refused(p, write ? 'p' : 'q');
 }
 
 static bool op_read(void *p, uint64_t linear, void *buf, unsigned size)
@@ -597,16 +597,16 @@ static void strings_in_chunks(void **unused)
     assert_int_equal(c.rflags, 2 | OF | PF);
 }
 
-/* No read before it is sure that the result can be put somewhere. */
+/* No read before it is sure that the result can be put somewhere; the source faults first. */
 static void order(void **unused)
 {
     (void)unused;
     static const struct { const char *bytes; unsigned n; const char *trail; } rows[] = {
         {"\x01\x03", 2, "lprw"}, {"\x03\x03", 2, "lr"}, {"\x39\x03", 2, "lr"},
-        {"\x87\x03", 2, "lprw"}, {"\x89\x03", 2, "lpw"}, {"\xa5", 1, "llprw"},
-        {"\xa7", 1, "llrr"}, {"\xaf", 1, "lr"}, {"\xab", 1, "lpw"}, {"\xad", 1, "lr"},
+        {"\x87\x03", 2, "lprw"}, {"\x89\x03", 2, "lpw"}, {"\xa5", 1, "lqlprw"},
+        {"\xa7", 1, "lqlqrr"}, {"\xaf", 1, "lr"}, {"\xab", 1, "lpw"}, {"\xad", 1, "lr"},
         {"\x0f\xa3\x03", 3, "lr"}, {"\x0f\xb1\x03", 3, "lprw"}, {"\x0f\xc7\x0b", 3, "lprw"},
-        {"\xff\x33", 2, "llprw"}, {"\x8f\x03", 2, "llprw"}, {"\xf7\x13", 2, "lprw"},
+        {"\xff\x33", 2, "lqlprw"}, {"\x8f\x03", 2, "lqlprw"}, {"\xf7\x13", 2, "lprw"},
         {"\x0f\x10\x03", 3, "xlr"}, {"\x0f\x11\x03", 3, "xlpw"}, {"\x0f\x94\x03", 3, "lpw"},
         {"\x0f\x45\x03", 3, "lr"}, {"\xd3\x23", 2, "lprw"}, {"\x85\x03", 2, "lr"},
     };

@@ -398,6 +398,25 @@ static void mmio_refused(void **state)
     assert_non_null(strstr(fake.why, "delivery of an event"));
 }
 
+/* Only the exceptions that have an error code get one. */
+static void mmio_error_codes(void **state)
+{
+    (void)state;
+    static const struct { uint8_t vector; bool has_error; } rows[] = {
+        {VECTOR_UD, false}, {VECTOR_NM, false}, {VECTOR_GP, true}, {VECTOR_SS, true},
+        {VECTOR_AC, true}, {VECTOR_DB, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct linear l;
+        linear_init(&l, &vcpu);
+        mmio_ops.raise(&l, rows[i].vector, 0);
+        assert_int_equal(l.outcome, OUTCOME_FAULT);
+        assert_int_equal(vcpu.exception.vector, rows[i].vector);
+        assert_int_equal(vcpu.exception.has_error, rows[i].has_error);
+        vcpu.exception_valid = false;
+    }
+}
+
 /* An instruction in RAM's last bytes is read as far as RAM goes. */
 static void mmio_at_the_end_of_ram(void **state)
 {
@@ -552,6 +571,7 @@ int main(void)
         cmocka_unit_test_setup(rep_ins_backward, setup),
         cmocka_unit_test_setup(rep_faults, setup),
         cmocka_unit_test_setup(string_to_no_ram, setup),
+        cmocka_unit_test_setup(mmio_error_codes, setup),
         cmocka_unit_test_setup(mmio_loads, setup),
         cmocka_unit_test_setup(mmio_stores, setup),
         cmocka_unit_test_setup(mmio_nobody, setup),

@@ -349,6 +349,21 @@ static void pvclock_bad_addresses(void **state)
         assert_int_equal(ram[i], 0);
 }
 
+static void pvclock_alignment(void **state)
+{
+    (void)state;
+    REFUSED(PVCLOCK_MSR_SYSTEM, CLOCK_AT | 2 | PVCLOCK_ENABLE);
+    REFUSED(PVCLOCK_MSR_SYSTEM, CLOCK_AT | 2);
+    REFUSED(PVCLOCK_MSR_WALL, CLOCK_AT | 1);
+    REFUSED(PVCLOCK_MSR_WALL, CLOCK_AT | 2);
+    assert_int_equal(get(&vcpu, PVCLOCK_MSR_SYSTEM), 0);
+    assert_int_equal(get(&vcpu, PVCLOCK_MSR_WALL), 0);
+    assert_int_equal(clock_of(CLOCK_AT).mul, 0); /* nothing was written */
+    set(&vcpu, PVCLOCK_MSR_SYSTEM, (CLOCK_AT + 4) | PVCLOCK_ENABLE);
+    set(&vcpu, PVCLOCK_MSR_WALL, CLOCK_AT + 64 + 4);
+    assert_true(clock_of(CLOCK_AT + 4).mul);
+}
+
 /* The last place that fits. */
 static void pvclock_at_the_end(void **state)
 {
@@ -368,6 +383,30 @@ static void pvclock_follows_the_tsc(void **state)
     struct pvclock_system s = clock_of(CLOCK_AT);
     assert_int_equal(s.version, version + 2);
     assert_int_equal(pvclock_read(&s, (UINT64_C(1) << 50) + 2000), FAKE_NOW / 2 + 1000);
+}
+
+/* --- speculation ------------------------------------------------------------------------------ */
+
+static void speculation(void **state)
+{
+    (void)state;
+    const uint32_t msrs[] = {MSR_IA32_SPEC_CTRL, MSR_IA32_PRED_CMD, MSR_IA32_FLUSH_CMD,
+                             MSR_IA32_ARCH_CAPABILITIES};
+    /* A CPU without them. */
+    fake_backend.msrs = (struct msr_features){.rdtscp = true};
+    for (size_t i = 0; i < ARRAY_LEN(msrs); i++) {
+        fake_assert_fault(rdmsr(&vcpu, msrs[i]), VECTOR_GP, 0);
+        REFUSED(msrs[i], 1);
+    }
+    fake_backend.msrs.spec_ctrl = fake_backend.msrs.arch_capabilities = true;
+    fake_backend.arch_capabilities = ARCH_CAP_RDCL_NO | BIT(7) | BIT(25);
+    set(&vcpu, MSR_IA32_SPEC_CTRL, 3);
+    assert_int_equal(get(&vcpu, MSR_IA32_SPEC_CTRL), 3);
+    REFUSED(MSR_IA32_SPEC_CTRL, BIT(40));
+    assert_int_equal(get(&vcpu, MSR_IA32_SPEC_CTRL), 3);
+    assert_int_equal(get(&vcpu, MSR_IA32_ARCH_CAPABILITIES), ARCH_CAP_RDCL_NO);
+    REFUSED(MSR_IA32_ARCH_CAPABILITIES, ARCH_CAP_RDCL_NO);
+    fake_assert_fault(rdmsr(&vcpu, MSR_IA32_PRED_CMD), VECTOR_GP, 0);
 }
 
 /* --- steal time ------------------------------------------------------------------------------- */
@@ -453,8 +492,10 @@ int main(void)
         cmocka_unit_test_setup(pvclock_off, fake_setup),
         cmocka_unit_test_setup(pvclock_wall, fake_setup),
         cmocka_unit_test_setup(pvclock_bad_addresses, fake_setup),
+        cmocka_unit_test_setup(pvclock_alignment, fake_setup),
         cmocka_unit_test_setup(pvclock_at_the_end, fake_setup),
         cmocka_unit_test_setup(pvclock_follows_the_tsc, fake_setup),
+        cmocka_unit_test_setup(speculation, fake_setup),
         cmocka_unit_test_setup(steal_counts_from_enabling, fake_setup),
         cmocka_unit_test_setup(steal_off, fake_setup),
         cmocka_unit_test_setup(steal_bad_values, fake_setup),

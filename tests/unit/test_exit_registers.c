@@ -83,7 +83,7 @@ static void msr_not_offered_is_unlisted(void **state)
 {
     (void)state;
     assert_int_equal(rdmsr(MSR_IA32_XSS), OUTCOME_ADVANCE);
-    fake_backend.has_xsaves = false;
+    fake_backend.msrs.xsaves = false;
     fake_assert_fault(rdmsr(MSR_IA32_XSS), VECTOR_GP, 0);
     assert_int_equal(vm.unlisted_msrs, 1);
 }

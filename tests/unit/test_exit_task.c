@@ -107,6 +107,42 @@ static void gate(void **state)
     assert_int_equal(get32_at(NEW_AT) & 0xffff, OLD);
 }
 
+/* An NMI that a task gate delivers blocks others as any NMI does; the task's IRET ends that. */
+static void gate_nmi(void **state)
+{
+    (void)state;
+    const struct event nmi = {.type = EVENT_NMI, .vector = 2};
+    vcpu.reinject_valid = true;
+    vcpu.reinject = nmi;
+    assert_int_equal(switch_to(SOURCE_GATE, NEW), OUTCOME_RETRY);
+    assert_int_equal(fake.nmi_blocks, 1);
+    assert_int_equal(fake.nmi_unblocks, 0);
+    /* A fault of the new task comes behind the delivery, one of the old task before it. */
+    setup(state);
+    vcpu.reinject_valid = true;
+    vcpu.reinject = nmi;
+    put32(NEW_AT + 0x48 + 4 * SEG_DS, GDT_BYTES);
+    assert_int_equal(switch_to(SOURCE_GATE, NEW), OUTCOME_FAULT);
+    assert_int_equal(fake.nmi_blocks, 1);
+    setup(state);
+    vcpu.reinject_valid = true;
+    vcpu.reinject = nmi;
+    describe(NEW, NEW_AT, 50, 0x89);
+    assert_int_equal(switch_to(SOURCE_GATE, NEW), OUTCOME_FAULT);
+    assert_int_equal(fake.nmi_blocks, 0);
+    /* Other events and other switches change nothing; IRET unblocks even if it faults. */
+    setup(state);
+    vcpu.reinject_valid = true;
+    vcpu.reinject = (struct event)GP(0);
+    assert_int_equal(switch_to(SOURCE_GATE, NEW), OUTCOME_RETRY);
+    assert_int_equal(switch_to(SOURCE_JMP, OLD), OUTCOME_FAULT); /* busy: its links are intact */
+    assert_int_equal(fake.nmi_blocks + fake.nmi_unblocks, 0);
+    setup(state);
+    assert_int_equal(switch_to(SOURCE_IRET, NEW), OUTCOME_FAULT); /* not busy */
+    assert_int_equal(fake.nmi_unblocks, 1);
+    assert_int_equal(fake.nmi_blocks, 0);
+}
+
 static void gate_software(void **state)
 {
     (void)state;
@@ -193,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(jmp, setup),
         cmocka_unit_test_setup(gate, setup),
+        cmocka_unit_test_setup(gate_nmi, setup),
         cmocka_unit_test_setup(gate_software, setup),
         cmocka_unit_test_setup(fault_before, setup),
         cmocka_unit_test_setup(fault_behind, setup),

@@ -446,6 +446,29 @@ static void hlt_with_interrupts_off(void **state)
     assert_int_equal(fake.wakes, 1);
 }
 
+/* A level nobody takes is not pending for ever: who switches its APIC on gets it, and ends it. */
+static void level_without_taker(void **state)
+{
+    (void)state;
+    struct vcpu *second = add_running(1);
+    route(4, PIN_LEVEL(0x44), 9); /* no such APIC */
+    start_uart();
+    machine_input(&vm, "x", 1);
+    assert_int_equal(vm.ioapic.entry[4] & PIN_REMOTE_IRR, 0);
+    route(4, PIN_LEVEL(0x44), 1);
+    assert_int_equal(interrupt_next(second), 0x44);
+    assert_true(vm.ioapic.entry[4] & PIN_REMOTE_IRR);
+    assert_int_equal(interrupt_take(second), 0x44);
+    apic_write(second, VLAPIC_SVR, 0xff); /* software-disabled: refuses */
+    vioapic_eoi(&vm.ioapic, 0x44);
+    interrupt_update(&vm);
+    assert_int_equal(vm.ioapic.entry[4] & PIN_REMOTE_IRR, 0);
+    apic_write(second, VLAPIC_SVR, 0x1ff);
+    assert_true(vm.ioapic.entry[4] & PIN_REMOTE_IRR);
+    assert_int_equal(vlapic_highest_irr(&second->apic), 0x44);
+    assert_int_equal(in(0x3f8), 'x'); /* the line falls */
+}
+
 /* --- INIT and start-up ------------------------------------------------------------------------ */
 
 static bool handle(struct vcpu *v)
@@ -607,6 +630,7 @@ int main(void)
         cmocka_unit_test_setup(ipi_does_not_wake_without_if, setup),
         cmocka_unit_test_setup(ipi_by_x2apic, setup),
         cmocka_unit_test_setup(hlt_with_interrupts_off, setup),
+        cmocka_unit_test_setup(level_without_taker, setup),
         cmocka_unit_test_setup(init_then_startup, setup),
         cmocka_unit_test_setup(init_and_startup_at_once, setup),
         cmocka_unit_test_setup(init_of_a_halted_one, setup),

@@ -190,6 +190,36 @@ static void levels(void **state)
     assert_false(take());
 }
 
+/* Remote IRR says that a local APIC has it: not when nobody has. */
+static void refused(void **state)
+{
+    (void)state;
+    entry(9, 0x49 | LEVEL, 0x07000000);
+    entry(4, 0x44, 0x07000000);
+    vioapic_set_line(&p, 9, true);
+    vioapic_set_line(&p, 4, true);
+    assert_true(take());
+    assert_int_equal(m.vector, 0x44);
+    vioapic_refused(&p); /* an edge is lost */
+    assert_true(take());
+    assert_int_equal(m.vector, 0x49);
+    vioapic_refused(&p);
+    assert_int_equal(read_reg(0x22), 0x49 | LEVEL);
+    assert_false(take()); /* asking again at once would never end */
+    vioapic_retry(&p);
+    assert_true(take());
+    assert_int_equal(m.vector, 0x49);
+    assert_int_equal(read_reg(0x22), 0x49 | LEVEL | REMOTE);
+    assert_false(take());
+    /* The line falls meanwhile: nothing is left to offer. */
+    vioapic_eoi(&p, 0x49);
+    assert_true(take());
+    vioapic_refused(&p);
+    vioapic_set_line(&p, 9, false);
+    vioapic_retry(&p);
+    assert_false(take());
+}
+
 /* How software ends an interrupt of an I/O APIC that has no EOI register. */
 static void trigger_mode_changes(void **state)
 {
@@ -278,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup(accesses, setup),
         cmocka_unit_test_setup(edges, setup),
         cmocka_unit_test_setup(levels, setup),
+        cmocka_unit_test_setup(refused, setup),
         cmocka_unit_test_setup(trigger_mode_changes, setup),
         cmocka_unit_test_setup(several_pins, setup),
         cmocka_unit_test_setup(other_modes, setup),

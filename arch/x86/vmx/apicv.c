@@ -66,7 +66,7 @@ void vmx_apic_mode(struct vcpu *v)
         return;
     xv->apicv = on;
     vmcs_set(PROC_BASED_CONTROLS2, vmx_caps.word[WORD_PROC2] | (on ? VMX_CTL_APICV : 0));
-    vmcs_set(MSR_BITMAP, on ? vmx_msr_bitmap_x2apic.v : vmx_msr_bitmap.v);
+    vmx_choose_msr_bitmap(xv);
     xv->tpr_threshold = 0;
     vmcs_set(TPR_THRESHOLD, 0);
     vmx_apicv_reset(v);

@@ -4,6 +4,7 @@
  */
 #include "arch/x86/vmx/bitmaps.h"
 
+#include "arch/x86/msr.h"
 #include "core/lib/string.h"
 
 #define LOW_LAST   0x1fffu
@@ -60,6 +61,12 @@ void vmx_open_x2apic(uint8_t *page)
     open(page, 0x808, true);
     open(page, 0x80b, true);
     /* Not SELF_IPI: what it requests would be RVI's, see apicv.c. */
+}
+
+void vmx_open_spec_ctrl(uint8_t *page)
+{
+    open(page, MSR_IA32_SPEC_CTRL, false);
+    open(page, MSR_IA32_SPEC_CTRL, true);
 }
 
 bool vmx_msr_bitmap_exits(const uint8_t *page, uint32_t msr, bool write)

@@ -56,10 +56,25 @@ static void update_apic(struct vcpu *v)
         set_tpr_threshold(v);
 }
 
+/* GUEST_INTERRUPTIBILITY_STATE. NMIs are blocked only since one was injected: Bochs 2.7 leaves them
+ * so when it enters another guest, whose next exit then saves a blocking that no IRET will end. */
+uint32_t vmx_blocking(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    uint32_t blocking = vmcs_get(GUEST_INTERRUPTIBILITY_STATE);
+    if (likely(!(blocking & BLOCKED_BY_NMI))) {
+        xv->nmi_blocked = false;
+    } else if (!xv->nmi_blocked) {
+        blocking &= ~(uint32_t)BLOCKED_BY_NMI;
+        vmcs_set(GUEST_INTERRUPTIBILITY_STATE, blocking);
+    }
+    return blocking;
+}
+
 /* What core has for v, and what of v's state decides about it. */
 static void gather(struct vcpu *v, struct event_state *s)
 {
-    uint32_t blocking = vmcs_get(GUEST_INTERRUPTIBILITY_STATE);
+    uint32_t blocking = vmx_blocking(v);
     int vector = interrupt_next(v);
     *s = (struct event_state){
         .reinject_valid = v->reinject_valid,
@@ -76,8 +91,10 @@ static void gather(struct vcpu *v, struct event_state *s)
     };
 }
 
-static void inject(struct event e)
+static void inject(struct vcpu *v, struct event e)
 {
+    if (e.type == EVENT_NMI)
+        vmx_of(v)->nmi_blocked = true;
     /* An error code in real mode makes the entry fail. */
     if (!(vmcs_get(GUEST_CR0) & CR0_PE))
         e.has_error = false;
@@ -115,7 +132,7 @@ bool vmx_inject_events(struct vcpu *v)
     /* One that is injected again has its address in CR2 already. */
     if (choice.source == EVENT_FROM_EXCEPTION && choice.event.vector == VECTOR_PF)
         write_cr2(v->fault_address);
-    inject(choice.event);
+    inject(v, choice.event);
     update_apic(v);
     return true;
 }
@@ -157,6 +174,14 @@ void vmx_cancel_step(void)
     uint64_t pending = vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS);
     if (pending & PENDING_BS)
         vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS, pending & ~PENDING_BS);
+}
+
+void vmx_block_nmi(struct vcpu *v, bool block)
+{
+    uint32_t state = vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & ~(uint32_t)BLOCKED_BY_NMI;
+    vmx_of(v)->nmi_blocked = block;
+    vmcs_set(GUEST_INTERRUPTIBILITY_STATE, block ? state | BLOCKED_BY_NMI : state);
+    vcpu_request(v, REQUEST_EVENT); /* one that waits may be due */
 }
 
 bool vmx_interrupts_enabled(struct vcpu *v)

@@ -79,6 +79,9 @@ static void vmx_decode_exception(struct vcpu *v, struct vm_exit *x)
     if (INFO_TYPE(info) == EVENT_NMI) {
         /* NMIs stay blocked until an IRET: take this one through the IDT. */
         __asm__ volatile("int $2");
+        /* It may have come to make this guest exit, for the sake of an interrupt that waits
+         * (host_call_on()): let that in before the guest runs on. */
+        sti_nop_cli();
         x->kind = EXIT_NMI;
         vmx_save_interrupted_event(v);
         return;
@@ -151,13 +154,14 @@ static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
     /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
      * one that drives its UART so would make ours overrun. */
     sti_nop_cli();
+    x->io.port = (uint16_t)(q >> 16);
     x->io.size = (uint8_t)((q & 7) + 1);
     x->io.in = q & BIT(3);
-    x->io.string = q & BIT(4);
-    x->io.rep = q & BIT(5);
-    x->io.port = (uint16_t)(q >> 16);
-    if (!x->io.string)
+    x->io.string = false;
+    if (likely(!(q & BIT(4))))
         return;
+    x->io.string = true;
+    x->io.rep = q & BIT(5);
     /* Address size and segment: as "VM-Exit Instruction-Information Field for INS and OUTS". */
     uint32_t info = vmcs_get(EXIT_INSTRUCTION_INFORMATION);
     x->io.address_size = (uint8_t)(2u << (info >> 7 & 3));
@@ -210,8 +214,9 @@ const char *vmx_reason_name(unsigned reason)
 /* Sets the preemption timer to what is left of the slice or until the next timer event. The timer
  * stands still in root mode, so a guest that exits much would get more than its slice: from look_at
  * on, an exit comes here and sets it again; the times between shrink with what is left. */
-static void arm_timer(struct vcpu *v, uint64_t now)
+static void arm_timer(struct vcpu *v)
 {
+    uint64_t now = rdtsc(); /* what came before has taken time */
     uint64_t until = min_u64(v->slice_end, v->event_at);
     uint64_t left = until > now ? until - now : 0;
     uint64_t value = (left >> vmx_caps.timer_shift) + TIMER_MIN;
@@ -249,7 +254,7 @@ static bool look(struct vcpu *v)
         return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
                                 "an exception while delivering a double fault"));
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
-        arm_timer(v, now);
+        arm_timer(v);
     else
         host_set_slice_timer(v->look_at = min_u64(v->slice_end, v->event_at));
     return true;

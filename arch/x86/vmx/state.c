@@ -5,6 +5,7 @@
  * CR4".
  */
 #include "arch/x86/cr.h"
+#include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
@@ -166,20 +167,46 @@ uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr)
     switch (msr) {
     case MSR_IA32_DEBUGCTL:
         return vmcs_get(GUEST_IA32_DEBUGCTL);
+    case MSR_IA32_SPEC_CTRL:
+        return 0; /* it exits only until the first value other than 0 */
     default:
         panic("vmx: MSR %#x has no place in the VMCS", msr);
     }
 }
 
-void vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+void vmx_choose_msr_bitmap(const struct vmx_vcpu *xv)
+{
+    unsigned open = (unsigned)((xv->apicv ? VMX_OPEN_X2APIC : 0) |
+                               (xv->spec_ctrl_used ? VMX_OPEN_SPEC_CTRL : 0));
+    vmcs_set(MSR_BITMAP, vmx_msr_bitmap[open].v);
+}
+
+/* A vCPU that never gives IA32_SPEC_CTRL a value pays nothing for it, not even when it changes. The
+ * first value is tried out on the CPU, which knows what is reserved; from then on the guest has the
+ * register to itself and the hypervisor runs with the guest's value. */
+static bool first_spec_ctrl(struct vcpu *v, uint64_t value)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    if (value == 0)
+        return true;
+    if (!wrmsr_safe(MSR_IA32_SPEC_CTRL, value))
+        return false;
+    xv->spec_ctrl_used = this_cpu()->spec_ctrl_used = true;
+    vmx_choose_msr_bitmap(xv);
+    return true;
+}
+
+bool vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     switch (msr) {
     case MSR_IA32_DEBUGCTL:
         vmcs_set(GUEST_IA32_DEBUGCTL, value);
-        break;
+        return true;
     case MSR_IA32_TSC:
         vmcs_set(TSC_OFFSET, v->vm->tsc_offset);
-        break;
+        return true;
+    case MSR_IA32_SPEC_CTRL:
+        return first_spec_ctrl(v, value);
     default:
         panic("vmx: MSR %#x has no place in the VMCS", msr);
     }
@@ -258,6 +285,11 @@ void vmx_load(struct vcpu *v)
         vmx_move_here(v);
     for (unsigned i = 0; i < switched_count; i++)
         wrmsr(switched[i], xv->msr[i]);
+    /* The last vCPU's value stands there until somebody else's has to. */
+    if (xv->spec_ctrl_used || this_cpu()->spec_ctrl_used) {
+        wrmsr(MSR_IA32_SPEC_CTRL, xv->spec_ctrl);
+        this_cpu()->spec_ctrl_used = xv->spec_ctrl_used;
+    }
     write_cr2(v->cr2);
     vmcs_set(TSC_OFFSET, v->vm->tsc_offset); /* another vCPU may have moved it */
     /* Enabled breakpoints need the guest's addresses in DR0-3, not the last vCPU's. */
@@ -270,7 +302,10 @@ void vmx_save(struct vcpu *v)
     struct vmx_vcpu *xv = vmx_of(v);
     for (unsigned i = 0; i < switched_count; i++)
         xv->msr[i] = rdmsr(switched[i]);
+    if (xv->spec_ctrl_used)
+        xv->spec_ctrl = rdmsr(MSR_IA32_SPEC_CTRL);
     v->cr2 = read_cr2();
+    (void)vmx_blocking(v); /* from here on other guests' blocking could be taken for v's */
     if (v->dr_live) {
         vmx_intercept_dr(v, true);
         v->dr_used = true;

@@ -46,7 +46,7 @@ static void init_controls(struct vcpu *v)
     vmcs_set(ENTRY_INTERRUPTION_INFORMATION, 0);
     vmcs_set(IO_BITMAP_A, vmx_io_bitmap_a.v);
     vmcs_set(IO_BITMAP_B, vmx_io_bitmap_b.v);
-    vmcs_set(MSR_BITMAP, vmx_msr_bitmap.v);
+    vmx_choose_msr_bitmap(xv);
     vmcs_set(EPT_POINTER, vm->eptp);
     vmcs_set(VMCS_LINK_POINTER, UINT64_MAX);
     if (xv->vpid)
@@ -140,6 +140,7 @@ static void reset_live_registers(struct vcpu *v)
     memset(v->dr, 0, sizeof(v->dr));
     v->dr6 = DR6_RESET;
     v->dr_used = false;
+    vmx_of(v)->nmi_blocked = false;
     v->cr2 = 0;
     if (v == host_current_vcpu())
         write_cr2(0);

@@ -6,6 +6,7 @@
  */
 #include "arch/x86/vmx/vmx.h"
 
+#include "arch/x86/barrier.h"
 #include "arch/x86/cpuid.h"
 #include "arch/x86/cr.h"
 #include "arch/x86/exception.h"
@@ -24,7 +25,7 @@
 struct vmx_raw vmx_raw;
 static struct vmx_raw boot_raw; /* vmx_raw before anything was taken out of it */
 struct vmx_caps vmx_caps;
-hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap, vmx_msr_bitmap_x2apic;
+hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap[VMX_MSR_BITMAPS];
 
 static void read_raw(struct vmx_raw *raw)
 {
@@ -195,6 +196,7 @@ static struct backend vmx_backend = {
     .intercept_dr = vmx_intercept_dr,
     .load_pdptes = vmx_load_pdptes,
     .flush_tlb = vmx_flush_tlb,
+    .block_nmi = vmx_block_nmi,
     .get_msr = vmx_get_msr,
     .set_msr = vmx_set_msr,
     .interrupts_enabled = vmx_interrupts_enabled,
@@ -205,16 +207,36 @@ static struct backend vmx_backend = {
 static bool make_bitmaps(void)
 {
     void *a = pool_alloc(&vmx_io_bitmap_a), *b = pool_alloc(&vmx_io_bitmap_b);
-    void *m = pool_alloc(&vmx_msr_bitmap), *x = pool_alloc(&vmx_msr_bitmap_x2apic);
-    if (!a || !b || !m || !x)
+    if (!a || !b)
         return false;
-    struct msr_features features = {vmx_backend.has_rdtscp, vmx_backend.has_xsaves};
     vmx_build_io_bitmaps(a, b);
-    vmx_build_msr_bitmap(m, &features);
-    vmx_build_msr_bitmap(x, &features);
-    vmx_open_x2apic(x);
-    vmx_find_switched_msrs(&features);
+    for (unsigned i = 0; i < VMX_MSR_BITMAPS; i++) {
+        uint8_t *page = pool_alloc(&vmx_msr_bitmap[i]);
+        if (!page)
+            return false;
+        vmx_build_msr_bitmap(page, &vmx_backend.msrs);
+        if (i & VMX_OPEN_X2APIC)
+            vmx_open_x2apic(page);
+        if (i & VMX_OPEN_SPEC_CTRL)
+            vmx_open_spec_ctrl(page);
+    }
+    vmx_find_switched_msrs(&vmx_backend.msrs);
     return true;
+}
+
+static void find_msrs(void)
+{
+    struct msr_features *f = &vmx_backend.msrs;
+    uint32_t proc2 = vmx_caps.word[WORD_PROC2], edx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
+    f->rdtscp = proc2 & VMX_CTL(ENABLE_RDTSCP);
+    f->xsaves = proc2 & VMX_CTL(ENABLE_XSAVES);
+    f->spec_ctrl = edx & (CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_STIBP | CPUID_7_EDX_SSBD);
+    f->pred_cmd = edx & CPUID_7_EDX_SPEC_CTRL;
+    f->flush_cmd = edx & CPUID_7_EDX_L1D_FLUSH;
+    f->arch_capabilities = edx & CPUID_7_EDX_ARCH_CAPABILITIES;
+    if (!f->arch_capabilities ||
+        !rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &vmx_backend.arch_capabilities))
+        vmx_backend.arch_capabilities = 0;
 }
 
 const struct backend *vmx_init(const char *without)
@@ -235,10 +257,9 @@ const struct backend *vmx_init(const char *without)
         log_error("vmx: %s (IA32_FEATURE_CONTROL %#lx)", why, vmx_raw.feature_control);
         return NULL;
     }
-    uint32_t proc2 = vmx_caps.word[WORD_PROC2];
-    vmx_backend.has_rdtscp = proc2 & VMX_CTL(ENABLE_RDTSCP);
-    vmx_backend.has_invpcid = proc2 & VMX_CTL(ENABLE_INVPCID);
-    vmx_backend.has_xsaves = proc2 & VMX_CTL(ENABLE_XSAVES);
+    vmx_backend.has_invpcid = vmx_caps.word[WORD_PROC2] & VMX_CTL(ENABLE_INVPCID);
+    vmx_backend.small_code_pages = barrier_on(REMEDY_SMALL_CODE);
+    find_msrs();
     vmx_backend.has_slice_timer = vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER);
     vmx_backend.gpa_page = vmx_caps.ept_1g ? PAGE_SIZE_1G : PAGE_SIZE_2M;
     if (!make_bitmaps()) {

@@ -27,8 +27,11 @@ struct vmx_vcpu {
     bool tpr_shadow;       /* the APIC's page is the CPU's virtual-APIC page */
     uint8_t tpr_threshold; /* as written to TPR_THRESHOLD */
     bool apicv;            /* the CPU delivers the APIC's interrupts */
+    bool nmi_blocked;      /* an NMI was injected; until its IRET, as vmx_blocking() finds out */
     uint64_t eoi_exit[4];  /* as written to EOI_EXIT_BITMAP_n */
     uint64_t msr[VMX_MSR_SWITCHED];
+    bool spec_ctrl_used;   /* has written IA32_SPEC_CTRL: accesses don't exit any more */
+    uint64_t spec_ctrl;    /* its value while another vCPU's is in the CPU */
 };
 
 /* One VM's part. */
@@ -38,7 +41,12 @@ struct vmx_vm {
 
 extern struct vmx_raw vmx_raw;
 extern struct vmx_caps vmx_caps;
-extern hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap, vmx_msr_bitmap_x2apic;
+extern hpa_t vmx_io_bitmap_a, vmx_io_bitmap_b;
+/* Every combination of what a vCPU has open beyond core/msr.def's rows. */
+#define VMX_OPEN_X2APIC    BIT(0)
+#define VMX_OPEN_SPEC_CTRL BIT(1)
+#define VMX_MSR_BITMAPS    4
+extern hpa_t vmx_msr_bitmap[VMX_MSR_BITMAPS];
 
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 {
@@ -67,11 +75,14 @@ unsigned vmx_code_bits(struct vcpu *v);
 unsigned vmx_kernel_code_bits(struct vcpu *v);
 void vmx_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s);
 uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr);
-void vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
+bool vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
 bool vmx_load_pdptes(struct vcpu *v);
 void vmx_flush_tlb(struct vcpu *v);
+void vmx_block_nmi(struct vcpu *v, bool block);
 void vmx_intercept_dr(struct vcpu *v, bool on);
 struct msr_features;
+/* After xv->apicv or xv->spec_ctrl_used has changed. */
+void vmx_choose_msr_bitmap(const struct vmx_vcpu *xv);
 void vmx_find_switched_msrs(const struct msr_features *features);
 void vmx_load(struct vcpu *v);
 void vmx_save(struct vcpu *v);
@@ -82,6 +93,7 @@ void vmx_flush_vm(const struct vm *vm);
 
 /* event.c: what to inject at the next entry; what an exit interrupted. */
 bool vmx_inject_events(struct vcpu *v);
+uint32_t vmx_blocking(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
 void vmx_cancel_step(void);
