@@ -2,7 +2,7 @@
 /*
  * The scheduler: one run queue, one list of sleepers, no threads. Each pass of sched_run() looks at
  * the console, wakes who is due, does a piece of VM work and runs the vCPU at the head of the queue
- * for one slice. A vCPU is on the queue, on the sleepers' list, running, or nowhere: never on two.
+ * for one slice. A vCPU is on the queue, on the sleepers' list, running, or off: never on two.
  */
 #include "core/sched.h"
 
@@ -102,10 +102,7 @@ void sched_forget(struct vcpu *v)
 static void sleep(struct vcpu *v)
 {
     if (v->waits_for_startup) {
-        /* Only a start-up IPI wakes it; but vCPU 0 minds its VM's timers all the same. */
-        v->state = VCPU_OFF;
-        v->wake_at = UINT64_MAX;
-        list_append(&sleepers, &v->run);
+        v->state = VCPU_OFF; /* never vCPU 0, which minds its VM's timers: its INIT is a reset */
         return;
     }
     if (interrupt_wakes(v)) {
