@@ -19,8 +19,8 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
-	core/bus.c core/config.c core/cpuid.c core/msr.c core/cr.c core/event.c \
-	core/guest_acpi.c core/insn.c core/image.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
+	core/bus.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/cpuid.c core/msr.c core/cr.c core/event.c \
+	core/guest_acpi.c core/insn.c core/image.c core/image_linux.c core/image_elf.c core/image_mb1.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	arch/x86/flaws.c \
@@ -50,7 +50,7 @@ CFLAGS_GUEST   = $(FREE) $(WARN) -O2 -g
 CFLAGS_HOST   := -std=gnu11 $(WARN) -O1 -g -I. -I$(B)/include
 SAN           := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifneq ($(findstring clang,$(CC)),)
-FREE += -Wno-unused-command-line-argument
+FREE += -Wno-unused-command-line-argument -Wno-interrupt-service-routine
 endif
 
 KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
@@ -135,7 +135,7 @@ $(B)/host/libplinth.a: $(HOST_PURE)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-TOOL_SRC := tools/config_check.c core/config.c core/image.c core/lib/fmt.c
+TOOL_SRC := tools/config_check.c $(filter core/config%.c core/image%.c core/lib/fmt.c,$(PURE))
 tools: $(B)/config-check
 $(B)/config-check: $(TOOL_SRC) $(HEADERS) $(B)/.setup-build
 	@mkdir -p $(@D)

@@ -7,6 +7,7 @@
  */
 #include "boot/multiboot2.h"
 
+#include "core/lib/bytes.h"
 #include "core/lib/string.h"
 
 enum {
@@ -36,20 +37,6 @@ struct tag {
     const uint8_t *bytes; /* the whole tag with its header */
     size_t size;          /* at least HEADER_SIZE, all of it inside the block */
 };
-
-static uint32_t get32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
 
 /* Copies text which may lack its terminator. True if nothing was cut. */
 static bool copy_text(char *dst, size_t size, const uint8_t *src, size_t len)

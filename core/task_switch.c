@@ -12,6 +12,7 @@
 #include "arch/x86/cr.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/seg.h"
+#include "core/lib/bytes.h"
 #include "core/lib/string.h"
 
 #define RFLAGS_NT    BIT(14)
@@ -71,16 +72,6 @@ static bool probe(struct switcher *s, uint64_t linear, unsigned n)
 static bool put(struct switcher *s, uint64_t linear, const void *buf, unsigned n)
 {
     return s->ops->write(s->machine, (uint32_t)linear, buf, n, false) || refuse(s);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
 }
 
 static void set16(uint8_t *p, uint32_t v)

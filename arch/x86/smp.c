@@ -350,8 +350,9 @@ void smp_start(const struct smp_start *s)
     if (!page)
         return;
     what = *s;
-    memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-    gate_page = (struct trampoline *)(page + (trampoline_parameters - trampoline_start));
+    uint64_t from = (uint64_t)trampoline_start;
+    memcpy(page, trampoline_start, (uint64_t)trampoline_end - from);
+    gate_page = (struct trampoline *)(page + ((uint64_t)trampoline_parameters - from));
     remember_boot_cpu();
     for (unsigned i = 0; i < s->count; i++)
         if (wanted(i))

@@ -20,7 +20,7 @@
 #define ENOUGH_NS  100000000
 #define CORRECT    0xfffffffeu /* ping: add `correction` to your TSC */
 #define DONE       0xffffffffu
-#define GIVE_UP_NS 500000000
+#define GIVE_UP_NS 2000000000
 /* Below that no vCPU can tell: moving it takes longer. Emulators' clocks are that coarse. */
 #define TOLERATED_NS 500
 

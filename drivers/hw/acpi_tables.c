@@ -8,6 +8,7 @@
  */
 #include "drivers/hw/acpi_tables.h"
 
+#include "core/lib/bytes.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
 
@@ -38,25 +39,6 @@ struct bytes {
     const uint8_t *p;
     size_t n;
 };
-
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
 
 static PRINTF_LIKE(2, 3) void warn(struct acpi_info *out, const char *format, ...)
 {

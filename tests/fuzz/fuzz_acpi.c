@@ -60,6 +60,7 @@ static void check(const struct acpi_info *info)
         CHECK(strlen(info->tables[i].signature) == 4 && info->tables[i].length >= 36);
     for (uint32_t i = 0; i < info->cpu_count; i++) {
         CHECK(info->cpus[i].enabled != info->cpus[i].online_capable);
+        CHECK(info->cpus[i].apic_id != (info->cpus[i].x2apic ? UINT32_MAX : 0xff));
         for (uint32_t j = 0; j < i; j++)
             CHECK(info->cpus[i].apic_id != info->cpus[j].apic_id);
     }

@@ -66,6 +66,7 @@ static void settle(void)
         check((read_reg(0x11 + 2 * pin) & 0xffffff) == 0);
     }
     struct apic_message m;
+    vioapic_retry(&p);
     for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++) {
         if (!due(pin))
             continue;
@@ -74,7 +75,10 @@ static void settle(void)
         check(m.logical == (low(pin) >> 11 & 1) && m.level_trigger == level(pin));
         check(m.destination == read_reg(0x11 + 2 * pin) >> 24);
         check(m.level_assert && m.shorthand == APIC_TO_DESTINATION);
-        remote[pin] = level(pin);
+        bool accepted = (m.destination & 3) != 3; /* else nobody is there */
+        if (!accepted)
+            vioapic_refused(&p);
+        remote[pin] = level(pin) && accepted;
         rose[pin] = false;
     }
     check(!vioapic_take(&p, &m));

@@ -153,7 +153,9 @@ def qemu_command(folder, image, kvm, options):
                "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
                "-debugcon", f"file:{folder}/port-e9.log"]
     if kvm:
-        command += ["-accel", "kvm", "-cpu", options.cpu or "host,+vmx"]
+        # A model by name comes without VMX, "host" with what KVM offers.
+        cpu = options.cpu or "host"
+        command += ["-accel", "kvm", "-cpu", cpu if "vmx" in cpu else cpu + ",+vmx"]
     else:
         command += ["-accel", "tcg", "-cpu", options.cpu or "max"]
     if options.uefi:
