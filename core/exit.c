@@ -77,7 +77,7 @@ static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)
 static enum outcome exit_pause(struct vcpu *v, struct vm_exit *x)
 {
     (void)x;
-    sched_yield(v);
+    sched_give_way(v);
     return OUTCOME_ADVANCE;
 }
 

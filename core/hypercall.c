@@ -54,7 +54,7 @@ static enum outcome hypercall_CONSOLE_WRITE(struct hypercall *h)
     }
     /* A console that is behind makes the caller wait, not the text get lost: it calls again. */
     if (!console_has_room()) {
-        sched_yield(h->v);
+        sched_give_way(h->v);
         return OUTCOME_RETRY;
     }
     machine_console(vm, text, len);
@@ -67,7 +67,7 @@ static enum outcome hypercall_YIELD(struct hypercall *h)
     uint64_t until = h->arg[0], now = host_uptime_ns();
     h->result = 0;
     if (until == 0) {
-        sched_yield(h->v);
+        sched_give_way(h->v);
         return OUTCOME_ADVANCE;
     }
     if (until <= now)

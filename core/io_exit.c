@@ -134,7 +134,7 @@ enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
     a.size = x->io.size;
     a.write = !x->io.in;
     if (a.write && unlikely(machine_is_console(x->io.port)) && !console_has_room()) {
-        sched_yield(v);
+        sched_give_way(v);
         return OUTCOME_RETRY;
     }
     if (unlikely(x->io.string))

@@ -174,7 +174,7 @@ void sched_notify(struct vcpu *v, uint32_t requests)
     }
 }
 
-void sched_yield(struct vcpu *v)
+void sched_give_way(struct vcpu *v)
 {
     v->yielded = true;
     vcpu_request(v, REQUEST_RESCHEDULE);

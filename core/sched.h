@@ -19,7 +19,7 @@ void sched_start(struct vcpu *v, bool runs);
 /* Sets request bits and makes v's CPU see them: from any CPU, with any locks below QUEUE held. */
 void sched_notify(struct vcpu *v, uint32_t requests);
 /* From an exit: v lets the others go first. */
-void sched_yield(struct vcpu *v);
+void sched_give_way(struct vcpu *v);
 /* Sets t for a TSC value on this CPU, wherever it was; TIMERQ_NEVER: off. Calls for one timer must
  * not overlap: a VM's timer is covered by the VM's lock. */
 void sched_set_timer(struct sched_timer *t, uint64_t at);

@@ -374,7 +374,7 @@ void sched_notify(struct vcpu *v, uint32_t requests)
     v->wake_at = UINT64_MAX;
 }
 
-void sched_yield(struct vcpu *v)
+void sched_give_way(struct vcpu *v)
 {
     vcpu_request(v, REQUEST_RESCHEDULE);
 }
