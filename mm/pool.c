@@ -5,6 +5,7 @@
 #include "mm/pool.h"
 
 #include "core/host.h"
+#include "core/lib/lock.h"
 #include "core/panic.h"
 
 #define POOL_MIN       MIB(4)
@@ -13,6 +14,9 @@
 #define BELOW_4G       GIB(4)
 
 struct page_alloc hypervisor_pool, guest_pool;
+
+/* Protects hypervisor_pool. The guest pool has no lock here: core/vm.c uses it directly. */
+static struct lock lock = LOCK_INIT(LOCK_ORDER_POOL, "hypervisor pool");
 
 static struct extent extent;
 static uint64_t view; /* add to a host-physical address */
@@ -84,8 +88,10 @@ void *pool_alloc(hpa_t *at)
 void *pool_alloc_pages(unsigned n, hpa_t *at)
 {
     hpa_t page;
+    lock_take(&lock);
     bool ok = n == 1 ? page_alloc_4k(&hypervisor_pool, &page)
                      : page_alloc_contiguous(&hypervisor_pool, n, &page);
+    lock_release(&lock);
     if (!ok)
         return NULL;
     void *p = pool_ptr(page);
@@ -102,6 +108,9 @@ void pool_free(void *page)
 
 void pool_free_pages(void *first, unsigned n)
 {
-    if (!page_free_contiguous(&hypervisor_pool, pool_hpa(first), n))
+    lock_take(&lock);
+    bool ok = page_free_contiguous(&hypervisor_pool, pool_hpa(first), n);
+    lock_release(&lock);
+    if (!ok)
         panic("pool: free of %p, %u pages, which are not allocated", first, n);
 }
