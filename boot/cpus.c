@@ -92,7 +92,7 @@ static void summarise(unsigned present, unsigned allowed)
         mtrrs += cpu_table[i]->mtrr_corrected;
     }
     if (worst_skew() > SKEW_NOTED_NS)
-        log_warn("cpus: the TSCs could be compared no better than that: is something below us busy?");
+        log_warn("cpus: the TSCs could be compared no better: is something below us busy?");
     if (tscs)
         log_warn("cpus: the TSCs of %u were off and have been corrected", tscs);
     if (mtrrs)
