@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/sched.h"
 
+#define SKEW_NOTED_NS  10000
 #define PROGRESS_EVERY 32 /* lines for every CPU would be too many */
 
 static uint32_t released;
@@ -93,6 +94,8 @@ static void summarise(unsigned present, unsigned allowed)
         tscs += cpu_table[i]->tsc.corrected;
         mtrrs += cpu_table[i]->mtrr_corrected;
     }
+    if (worst_skew() > SKEW_NOTED_NS)
+        log_warn("cpus: the TSCs could be compared no better: is something below us busy?");
     if (tscs)
         log_warn("cpus: the TSCs of %u were off and have been corrected", tscs);
     if (mtrrs)

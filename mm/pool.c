@@ -15,7 +15,9 @@
 
 struct page_alloc hypervisor_pool, guest_pool;
 
-static struct lock lock = LOCK_INIT(LOCK_ORDER_POOL, "pool"); /* hypervisor_pool */
+/* Protects hypervisor_pool. The guest pool is the boot CPU's alone: core/vm.c. */
+static struct lock lock = LOCK_INIT(LOCK_ORDER_POOL, "hypervisor pool");
+
 static struct extent extent;
 static uint64_t view; /* add to a host-physical address */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The machine's two pools: the hypervisor pool (tables, VMCSs, stacks; always mapped) and the guest
- * pool (guest RAM; mapped by no shared table, reachable only through a VM's own window). One CPU
- * uses them for now; the lock comes with the second.
+ * pool (guest RAM; mapped by no shared table, reachable only through a VM's own window). The
+ * functions below may be called on any CPU; who uses page_alloc_*() on a pool himself has to see to
+ * it that he is alone.
  */
 #ifndef MM_POOL_H
 #define MM_POOL_H
