@@ -324,7 +324,7 @@ static void ignore_startup(struct vcpu *v)
 {
     uint32_t r = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
     while ((r & REQUEST_STARTUP) && !(r & REQUEST_INIT) &&
-           !__atomic_compare_exchange_n(&v->requests, &r, r & ~(uint32_t)REQUEST_STARTUP, false,
+           !__atomic_compare_exchange_n(&v->requests, &r, r & ~REQUEST_STARTUP_ALL, false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
 }
@@ -373,7 +373,6 @@ static bool nothing_asked(const struct vm *vm)
 static bool may_halt(struct vcpu *v)
 {
     struct vm *vm = v->vm;
-    v->halted = true;
     bool hopeless = v->waits_for_startup || (!v->wake_on_interrupt && v->wake_at == UINT64_MAX);
     if (!hopeless || v->hopeless)
         return true;
@@ -465,9 +464,15 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
         t->but = REQUEST_STOP;
         return OUTCOME_BLOCK;
     }
-    enum outcome outcome = still_halted(v, t->begin) ? OUTCOME_BLOCK : run_guest(c, v, t);
-    if (outcome != OUTCOME_BLOCK)
-        return outcome;
+    if (!still_halted(v, t->begin)) {
+        enum outcome outcome = run_guest(c, v, t);
+        if (outcome != OUTCOME_BLOCK)
+            return outcome;
+        /* What wakes it may have come before it halted: in STI's shadow, say. */
+        v->halted = true;
+        if (!still_halted(v, host_now()))
+            return OUTCOME_RETRY;
+    }
     t->until = min_u64(v->wake_at, v->event_at);
     t->but = ~0u;
     return may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;

@@ -75,13 +75,19 @@ void vcpu_init_signal(struct vcpu *v)
         return;
     }
     /* A start-up IPI from before is void. */
-    __atomic_fetch_and(&v->requests, ~(uint32_t)REQUEST_STARTUP, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&v->requests, ~REQUEST_STARTUP_ALL, __ATOMIC_SEQ_CST);
     sched_notify(v, REQUEST_INIT);
 }
 
 void vcpu_startup_signal(struct vcpu *v, uint8_t vector)
 {
-    v->startup_vector = vector;
+    uint32_t r = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
+    uint32_t startup = REQUEST_STARTUP | (uint32_t)vector << REQUEST_VECTOR_SHIFT;
+    do {
+        if (r & REQUEST_STARTUP)
+            return; /* the first says where */
+    } while (!__atomic_compare_exchange_n(&v->requests, &r, r | startup, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
     sched_notify(v, REQUEST_STARTUP);
 }
 
@@ -106,7 +112,7 @@ bool vcpu_handle_signals(struct vcpu *v, uint32_t requests)
     if ((requests & REQUEST_STARTUP) && v->waits_for_startup) {
         v->waits_for_startup = false;
         start.rip = 0;
-        start.cs_base = (uint64_t)v->startup_vector << 12;
+        start.cs_base = (uint64_t)(requests >> REQUEST_VECTOR_SHIFT) << 12;
         reset_state(v, &start);
     }
     return !v->waits_for_startup;

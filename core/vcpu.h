@@ -51,11 +51,13 @@ enum vcpu_state {
 #define REQUEST_EVENT      BIT(1) /* events.* has changed */
 #define REQUEST_STOP       BIT(2) /* the VM is ending */
 #define REQUEST_INIT       BIT(3) /* an INIT has come: reset, then wait for a start-up IPI */
-#define REQUEST_STARTUP    BIT(4) /* a start-up IPI has come: start at startup_vector */
+#define REQUEST_STARTUP    BIT(4) /* a start-up IPI has come; its vector is in the top byte */
 #define REQUEST_NMI        BIT(5) /* an NMI has come */
 #define REQUEST_POSTED     BIT(6) /* posted[] has vectors */
 #define REQUEST_LINT0      BIT(7) /* the 8259s' output has changed; vCPU 0 */
 #define REQUEST_LOOK       BIT(8) /* slice_end has changed */
+#define REQUEST_VECTOR_SHIFT 24
+#define REQUEST_STARTUP_ALL ((uint32_t)(REQUEST_STARTUP | BITS(31, REQUEST_VECTOR_SHIFT)))
 
 #define VCPU_TRAIL         256 /* as many as a byte counts */
 
@@ -104,7 +106,6 @@ struct vcpu {
     bool nmi_pending;
     bool wake_on_interrupt; /* halted with IF set */
     bool waits_for_startup; /* INIT has come, the start-up IPI has not */
-    uint8_t startup_vector;
     struct vlapic apic;
     void *apic_page;    /* the APIC's registers; also the hardware's virtual-APIC page */
 
