@@ -175,17 +175,29 @@ size_t machine_input(struct vm *vm, const char *text, size_t len)
     return n;
 }
 
+void machine_uart_changed(struct vm *vm)
+{
+    interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
+    interrupt_set_irq(vm, IRQ_COM2, vuart_ops.irq(&vm->uart2));
+}
+
 static void drain(struct vm *vm)
 {
+    bool sent = false;
     char text[VDEBUG_CONSOLE_BYTES];
     size_t n;
-    while ((n = vuart_take(&vm->uart, text, sizeof(text))) > 0)
+    while ((n = vuart_take(&vm->uart, text, sizeof(text))) > 0) {
         machine_console(vm, text, n);
+        sent = true;
+    }
     while ((n = vdebug_take(&vm->debug, text, sizeof(text))) > 0)
         machine_console(vm, text, n);
     /* COM2 has no cable. */
     while (vuart_take(&vm->uart2, text, sizeof(text)) > 0)
-        ;
+        sent = true;
+    /* An empty transmitter interrupts: whoever has asked for that may do nothing else for it. */
+    if (sent)
+        machine_uart_changed(vm);
 }
 
 /* --- lines and time --- */

@@ -6,6 +6,7 @@
 #ifndef CORE_VCPU_H
 #define CORE_VCPU_H
 
+#include "core/breakpoint.h"
 #include "core/event.h"
 #include "core/exit.h"
 #include "core/lib/list.h"
@@ -110,6 +111,11 @@ uint64_t vcpu_gpr(struct vcpu *v, unsigned n);
 void vcpu_set_gpr(struct vcpu *v, unsigned n, uint64_t value);
 /* What a page walk for this vCPU needs. */
 void vcpu_paging(struct vcpu *v, struct guest_paging *out);
+
+/* The enabled breakpoints that an access by v meets, made in its place. Ask only if v->dr_live: who
+ * has any enabled has its debug registers in the CPU. */
+uint32_t vcpu_breakpoints(struct vcpu *v, enum breakpoint_kind kind, uint64_t address,
+                          unsigned size);
 
 /* Raises an exception to be delivered at the next entry, with the rules for one raised while
  * another is pending. Always OUTCOME_FAULT, or OUTCOME_STOP when it was the third. */
