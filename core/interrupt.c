@@ -38,8 +38,9 @@ int interrupt_next(const struct vcpu *v)
 
 uint8_t interrupt_take(struct vcpu *v)
 {
-    if (vlapic_pending(&v->apic) >= 0)
-        return vlapic_ack(&v->apic);
+    int ours = vlapic_take(&v->apic);
+    if (ours >= 0)
+        return (uint8_t)ours;
     uint8_t vector = (uint8_t)vpic_acknowledge(&v->vm->pic);
     v->vm->pic_intr = vpic_output(&v->vm->pic);
     vlapic_set_lint(&v->apic, 0, v->vm->pic_intr);
@@ -145,6 +146,8 @@ void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
 
 /* --- local APICs --- */
 
+static void rearm(struct vcpu *v, uint64_t now);
+
 void interrupt_apic_effects(struct vcpu *v)
 {
     struct vlapic_effects e;
@@ -164,7 +167,7 @@ void interrupt_apic_effects(struct vcpu *v)
     if (e.base_changed)
         backend->apic_mode(v);
     if (e.timer_changed)
-        interrupt_rearm(v);
+        rearm(v, host_now());
     if (e.state_changed || e.nmi)
         kick(v);
 }
@@ -182,28 +185,30 @@ static uint64_t host_tsc_of(const struct vm *vm, uint64_t guest, uint64_t now)
     return guest - guest_now > UINT64_MAX - now ? UINT64_MAX : now + (guest - guest_now);
 }
 
-static uint64_t device_deadline(const struct vm *vm, uint64_t now)
+static uint64_t device_deadline(const struct vm *vm)
 {
     uint64_t ns = machine_deadline(vm);
-    if (ns == UINT64_MAX)
-        return UINT64_MAX;
-    uint64_t at = vm->start_tsc + host_ns_to_tsc(ns) + 1; /* never a tick early */
-    return at > now ? at : now;
+    return ns == UINT64_MAX ? UINT64_MAX
+                            : vm->start_tsc + host_ns_to_tsc(ns) + 1; /* never a tick early */
 }
 
 static void rearm(struct vcpu *v, uint64_t now)
 {
     uint64_t at = host_tsc_of(v->vm, vlapic_deadline(&v->apic), now);
     if (v->index == 0)
-        at = min_u64(at, device_deadline(v->vm, now));
+        at = min_u64(at, v->vm->device_at);
     v->event_at = max_u64(at, now + 1);
-    v->look_at = 0; /* the backend has armed its timer for what was before */
+    /* What is later than what the backend has armed its timer for is seen when that fires. */
+    if (v->event_at < v->armed_for)
+        v->look_at = 0;
     if (v->state != VCPU_RUNNABLE)
         sched_due(v->event_at);
 }
 
 void interrupt_rearm(struct vcpu *v)
 {
+    if (v->index == 0)
+        v->vm->device_at = device_deadline(v->vm);
     rearm(v, host_now());
 }
 
@@ -211,7 +216,9 @@ void interrupt_time(struct vcpu *v, uint64_t now)
 {
     vlapic_advance(&v->apic, vm_guest_tsc(v->vm, now));
     interrupt_apic_effects(v);
-    if (v->index == 0)
+    if (v->index == 0 && v->vm->device_at <= now) {
         machine_advance(v->vm, now);
+        v->vm->device_at = device_deadline(v->vm);
+    }
     rearm(v, now);
 }

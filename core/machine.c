@@ -133,6 +133,7 @@ enum pl_status machine_init(struct vm *vm)
 void machine_start_clock(struct vm *vm)
 {
     vm->wall_clock_base = host_wall_clock();
+    vm->device_at = UINT64_MAX; /* until interrupt_rearm() */
     vrtc_init(&vm->rtc, vm->wall_clock_base, 0);
 }
 
@@ -229,7 +230,9 @@ static void update_test_lines(struct vm *vm)
 /* A device has been accessed or its time has passed: its line, or the controllers' own state. */
 static void update_lines(struct vm *vm, const void *dev)
 {
-    if (dev == &vm->uart)
+    if (dev == &vm->pic || dev == &vm->ioapic)
+        interrupt_update(vm);
+    else if (dev == &vm->uart)
         interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
     else if (dev == &vm->uart2)
         interrupt_set_irq(vm, IRQ_COM2, vuart_ops.irq(&vm->uart2));
@@ -243,8 +246,6 @@ static void update_lines(struct vm *vm, const void *dev)
         interrupt_set_irq(vm, IRQ_KBC, vkbc_data_ops.irq(&vm->kbc));
     else if (dev == &vm->testdev)
         update_test_lines(vm);
-    else if (dev == &vm->pic || dev == &vm->ioapic)
-        interrupt_update(vm);
 }
 
 uint64_t machine_deadline(const struct vm *vm)

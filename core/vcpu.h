@@ -68,6 +68,7 @@ struct vcpu {
 
     uint64_t slice_end; /* TSC */
     uint64_t event_at;  /* TSC: when interrupt_time() is due */
+    uint64_t armed_for; /* TSC for which the backend has armed its timer: slice_end or event_at */
     uint64_t wake_at;   /* TSC; UINT64_MAX: only by an event */
     uint8_t state;      /* enum vcpu_state */
     struct list run;    /* link in the run queue or the list of sleepers */

@@ -81,6 +81,7 @@ struct vm {
     void *arch;                /* the backend's part */
     uint64_t tsc_offset;       /* guest TSC = TSC + this */
     uint64_t start_tsc;        /* TSC at 0 of the VM's clock */
+    uint64_t device_at;        /* TSC: when machine_advance() is due */
     int64_t wall_clock_base;   /* seconds since 1970 at 0 of the VM's clock */
     uint64_t pvclock_wall;     /* as the guest wrote it */
     uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;

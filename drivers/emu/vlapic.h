@@ -119,6 +119,8 @@ bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger);
 int vlapic_pending(const struct vlapic *v);
 /* The vCPU takes it: IRR to ISR. The spurious vector, and no change, if there is none. */
 uint8_t vlapic_ack(struct vlapic *v);
+/* The same for the vector that vlapic_pending() gives; -1 when there is none. */
+int vlapic_take(struct vlapic *v);
 /* End of interrupt, as by a write to EOI; nothing if none is in service. */
 void vlapic_eoi(struct vlapic *v);
 /* The same after virtual-interrupt delivery has done it for that vector (EOI-induced exit). */

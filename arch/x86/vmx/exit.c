@@ -220,6 +220,7 @@ static void arm_timer(struct vcpu *v)
     uint64_t until = min_u64(v->slice_end, v->event_at);
     uint64_t left = until > now ? until - now : 0;
     uint64_t value = (left >> vmx_caps.timer_shift) + TIMER_MIN;
+    v->armed_for = until;
     vmcs_set(PREEMPTION_TIMER_VALUE, (uint32_t)min_u64(value, UINT32_MAX));
     v->look_at = now + max_u64(left / 4, 1);
 }
@@ -252,7 +253,7 @@ static bool look(struct vcpu *v)
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v);
     else
-        host_set_slice_timer(v->look_at = min_u64(v->slice_end, v->event_at));
+        host_set_slice_timer(v->armed_for = v->look_at = min_u64(v->slice_end, v->event_at));
     return true;
 }
 
