@@ -212,6 +212,15 @@ void interrupt_rearm(struct vcpu *v)
     rearm(v, host_now());
 }
 
+bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline)
+{
+    uint64_t now = host_now();
+    if (!vlapic_arm_deadline(&v->apic, deadline, vm_guest_tsc(v->vm, now)))
+        return false;
+    rearm(v, now);
+    return true;
+}
+
 void interrupt_time(struct vcpu *v, uint64_t now)
 {
     vlapic_advance(&v->apic, vm_guest_tsc(v->vm, now));

@@ -211,6 +211,8 @@ enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
     uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
     (void)x;
     /* What running systems write most. */
+    if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
+        return OUTCOME_ADVANCE;
     if (msr == MSR_IA32_TSC_DEADLINE || msr - MSR_IA32_X2APIC_BASE < 0x100)
         return write_apic(v, msr, value);
     const struct msr_row *row = msr_find(msr);

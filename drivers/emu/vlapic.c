@@ -293,6 +293,18 @@ void vlapic_advance(struct vlapic *v, uint64_t now)
     }
 }
 
+bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now)
+{
+    struct vlapic_timer *t = &v->timer;
+    now = max_u64(v->now, now);
+    if (t->mode != VLAPIC_TIMER_TSC_DEADLINE || deadline <= now ||
+        (t->deadline != 0 && t->deadline <= now))
+        return false;
+    v->now = now;
+    t->deadline = deadline;
+    return true;
+}
+
 void vlapic_tsc_moved(struct vlapic *v, uint64_t delta)
 {
     v->now += delta;

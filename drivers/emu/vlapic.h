@@ -140,6 +140,10 @@ uint8_t vlapic_ppr(const struct vlapic *v);
 uint64_t vlapic_deadline(const struct vlapic *v);
 /* Time has come to now; delivers the timer's interrupt if it is due: once. */
 void vlapic_advance(struct vlapic *v, uint64_t now);
+/* The common case of a write to IA32_TSC_DEADLINE: the timer is in that mode, nothing is due and
+ * the deadline is ahead. True: it is set, and vlapic_deadline() may have changed. False: it was not
+ * that case, nothing has been done, and vlapic_msr_write() has to. */
+bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now);
 /* The guest's TSC is now delta more than it was (modulo 2^64). */
 void vlapic_tsc_moved(struct vlapic *v, uint64_t delta);
 
