@@ -20,12 +20,12 @@ PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
 	core/bus.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/cpuid.c core/msr.c core/cr.c core/event.c \
-	core/guest_acpi.c core/insn.c core/image.c core/image_linux.c core/image_elf.c core/image_mb1.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
+	core/guest_acpi.c core/guest_smbios.c core/insn.c core/image.c core/image_linux.c core/image_elf.c core/image_mb1.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	arch/x86/flaws.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
-	core/apic_route.c core/arith.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c \
+	core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
 	drivers/emu/vlapic_regs.c drivers/emu/vlapic_timer.c drivers/emu/vpic.c drivers/emu/vioapic.c \
 	drivers/emu/vpit.c drivers/emu/vrtc.c drivers/emu/vpm.c drivers/emu/vkbc.c drivers/emu/vpci.c \
@@ -56,8 +56,8 @@ endif
 KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
-.PHONY: all help run test check unit fuzz-replay fuzz model system clean guests layers headers \
-	style cppcheck analyze tools bench bench-check boot-ratio
+.PHONY: all help run test soak check unit fuzz-replay fuzz model system clean guests layers headers \
+	style cppcheck analyze tools tool-tests bench bench-check boot-ratio
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -190,6 +190,9 @@ headers: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## every header comp
 	  || { echo "header $$h does not compile alone"; exit 1; }; done; \
 	  echo "headers: $(words $(HEADERS)) compile alone"
 
+tool-tests: ## tests of tools/plinthlib
+	@for t in tests/tools/test_*.py; do $(PYTHON) $$t 2>&1 || exit 1; done
+
 style: ## white space, line length, SPDX lines
 	@$(PYTHON) tools/style
 
@@ -211,6 +214,9 @@ model: ## the wake-up protocol, all interleavings (needs spin; half a minute)
 
 system: all $(B)/.setup-emulate ## the system tests in the emulators
 	@$(PYTHON) tests/system/run $(ONLY)
+
+soak: all $(B)/.setup-emulate ## the system tests that take too long for every day; build/soak.txt
+	@$(PYTHON) tests/system/run --soak $(ONLY)
 
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all

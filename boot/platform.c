@@ -314,16 +314,25 @@ void platform_interrupts(const char *cmdline)
 
 /* --- wall clock --- */
 
-static int64_t clock_base; /* seconds since 1970 when the hypervisor started */
+#define NS_PER_S 1000000000
 
+static int64_t clock_base; /* nanoseconds since 1970 when the hypervisor started */
+
+/* The clock shows whole seconds: half a second is the best guess at the rest. Waiting for its next
+ * second would take too long. */
 void platform_clock(void)
 {
-    clock_base = rtc_read() - (int64_t)(host_uptime_ns() / 1000000000);
+    clock_base = rtc_read() * NS_PER_S + NS_PER_S / 2 - (int64_t)host_uptime_ns();
 }
 
 int64_t host_wall_clock(void)
 {
-    return clock_base + (int64_t)(host_uptime_ns() / 1000000000);
+    return (clock_base + (int64_t)host_uptime_ns()) / NS_PER_S;
+}
+
+int64_t host_battery_clock(void)
+{
+    return rtc_read();
 }
 
 /* --- power --- */

@@ -62,6 +62,8 @@ struct backend {
     /* Clears the interrupt shadow and queues the single-step trap that stepping over an
      * instruction owes. */
     void (*finish_step)(struct vcpu *v);
+    /* Queues the #DB of data or I/O breakpoints, bits 3:0 as in DR6, for behind the instruction. */
+    void (*queue_breakpoints)(struct vcpu *v, uint32_t hits);
     /* The mode of v's local APIC has changed (IA32_APIC_BASE). */
     void (*apic_mode)(struct vcpu *v);
     /* Lets MOV DR through (true) or intercepts it. */

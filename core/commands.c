@@ -28,8 +28,8 @@ struct call {
 typedef void command_fn(const struct call *c);
 
 static command_fn command_help, command_vm_list, command_vm_show, command_attach, command_log,
-    command_caps, command_cpu, command_mem, command_version, command_panic, command_reboot,
-    command_poweroff;
+    command_caps, command_cpu, command_mem, command_time, command_version, command_panic,
+    command_reboot, command_poweroff;
 
 static const struct command {
     const char *name;     /* one or two words */
@@ -45,6 +45,7 @@ static const struct command {
     {"caps", NULL, command_caps, "what this CPU has, and what Plinth wants and needs"},
     {"cpu", NULL, command_cpu, "every CPU: what it holds, idle and busy time"},
     {"mem", NULL, command_mem, "memory: pools and VMs"},
+    {"time", NULL, command_time, "this machine's clocks"},
     {"version", NULL, command_version, "of this hypervisor"},
     {"panic", NULL, command_panic, "crash the hypervisor on purpose: see its report"},
     {"reboot", NULL, command_reboot, "restart the machine; VMs end"},
@@ -222,6 +223,14 @@ static void command_mem(const struct call *c)
         SAY(c, "  vm %-13s %9lu KiB %s\n", vm->name, vm->memory / 1024,
             holds ? "in use" : "not held");
     }
+}
+
+/* In seconds since 1970, as `date +%s` in a guest says it. */
+static void command_time(const struct call *c)
+{
+    uint64_t up = host_uptime_ns() / 1000000;
+    SAY(c, "  UTC %ld s since 1970, battery clock %ld; up %lu.%03lu s\n", (long)host_wall_clock(),
+        (long)host_battery_clock(), (unsigned long)(up / 1000), (unsigned long)(up % 1000));
 }
 
 static void command_version(const struct call *c)

@@ -27,6 +27,8 @@ uint64_t host_ns_to_tsc(uint64_t ns);
 uint64_t host_uptime_ns(void);
 /* Seconds since 1970, UTC, by the machine's own clock: boot/platform.c. */
 int64_t host_wall_clock(void);
+/* The same, read off the machine's battery clock now: slow, and 0 when it makes no sense. */
+int64_t host_battery_clock(void);
 
 /* --- this CPU: arch/x86/host.c --- */
 /* Halts until an interrupt or until the TSC reaches deadline (UINT64_MAX: none). */

@@ -49,7 +49,8 @@ static uint8_t take_from_pic(struct vcpu *v)
 
 uint8_t interrupt_take(struct vcpu *v)
 {
-    return vlapic_pending(&v->apic) >= 0 ? vlapic_ack(&v->apic) : take_from_pic(v);
+    int ours = vlapic_take(&v->apic);
+    return ours >= 0 ? (uint8_t)ours : take_from_pic(v);
 }
 
 bool interrupt_wakes(const struct vcpu *v)
@@ -199,6 +200,8 @@ void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
 
 /* --- local APICs --- */
 
+static void rearm(struct vcpu *v, uint64_t now);
+
 void interrupt_apic_effects(struct vcpu *v)
 {
     struct vlapic_effects e;
@@ -222,7 +225,7 @@ void interrupt_apic_effects(struct vcpu *v)
     if (e.base_changed)
         backend->apic_mode(v);
     if (e.timer_changed)
-        interrupt_rearm(v);
+        rearm(v, host_now());
     if (e.state_changed || e.nmi)
         vcpu_request(v, REQUEST_EVENT);
 }
@@ -240,25 +243,34 @@ static uint64_t host_tsc_of(const struct vm *vm, uint64_t guest, uint64_t now)
     return guest - guest_now > UINT64_MAX - now ? UINT64_MAX : now + (guest - guest_now);
 }
 
-static uint64_t device_deadline(const struct vm *vm, uint64_t now)
+static uint64_t device_deadline(const struct vm *vm)
 {
     uint64_t ns = machine_deadline(vm);
-    if (ns == UINT64_MAX)
-        return UINT64_MAX;
-    uint64_t at = vm->start_tsc + host_ns_to_tsc(ns) + 1; /* never a tick early */
-    return at > now ? at : now;
+    return ns == UINT64_MAX ? UINT64_MAX
+                            : vm->start_tsc + host_ns_to_tsc(ns) + 1; /* never a tick early */
 }
 
 static void rearm(struct vcpu *v, uint64_t now)
 {
     uint64_t at = host_tsc_of(v->vm, vlapic_deadline(&v->apic), now);
     v->event_at = max_u64(at, now + 1);
-    v->look_at = 0; /* the backend has armed its timer for what was before */
+    /* What is later than what the backend has armed its timer for is seen when that fires. */
+    if (v->event_at < v->armed_for)
+        v->look_at = 0;
 }
 
 void interrupt_rearm(struct vcpu *v)
 {
     rearm(v, host_now());
+}
+
+bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline)
+{
+    uint64_t now = host_now();
+    if (!vlapic_arm_deadline(&v->apic, deadline, vm_guest_tsc(v->vm, now)))
+        return false;
+    rearm(v, now);
+    return true;
 }
 
 void interrupt_time(struct vcpu *v, uint64_t now)
@@ -270,7 +282,7 @@ void interrupt_time(struct vcpu *v, uint64_t now)
 
 void interrupt_rearm_devices(struct vm *vm)
 {
-    uint64_t at = device_deadline(vm, host_now());
+    uint64_t at = device_deadline(vm);
     if (at != vm->timer.entry.at)
         sched_set_timer(&vm->timer, at);
 }

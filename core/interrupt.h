@@ -31,6 +31,8 @@ uint8_t interrupt_take(struct vcpu *v);
 void interrupt_collect(struct vcpu *v, uint32_t requests);
 /* Lets the time of v's APIC timer come to host TSC now, and sets v->event_at. */
 void interrupt_time(struct vcpu *v, uint64_t now);
+/* The guest writes IA32_TSC_DEADLINE. False: not as running systems do, and nothing was done. */
+bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline);
 /* Sets v->event_at anew after a timer was programmed. */
 void interrupt_rearm(struct vcpu *v);
 /* True if something is there for which a halted v wakes. */

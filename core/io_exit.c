@@ -47,7 +47,13 @@ struct string_context {
 static bool string_linear(void *ctx, uint64_t offset, unsigned size, bool write, uint64_t *linear)
 {
     struct string_context *c = ctx;
-    return linear_address(&c->linear, c->segment, offset, size, write, linear);
+    struct linear *l = &c->linear;
+    if (!linear_address(l, c->segment, offset, size, write, linear))
+        return false;
+    if (unlikely(l->v->dr_live))
+        l->breakpoints |= (uint8_t)vcpu_breakpoints(
+            l->v, write ? BREAKPOINT_WRITE : BREAKPOINT_READ, *linear, size);
+    return true;
 }
 
 static bool string_probe(void *ctx, uint64_t linear, unsigned size)
@@ -107,9 +113,16 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
         .index = v->gpr[index],
     };
     linear_init(&c.linear, v);
-    /* A single step is one iteration, with its trap after each. */
-    unsigned limit = v->rflags & RFLAGS_TF ? 1 : STRING_CHUNK;
+    /* A single step is one iteration, with its trap after each; a breakpoint's trap the same. */
+    unsigned limit = (v->rflags & RFLAGS_TF) || v->dr_live ? 1 : STRING_CHUNK;
+    uint64_t left = s.rcx;
     enum stringio_result r = stringio_run(&s, &string_ops, &c, limit);
+    if (unlikely(v->dr_live) && (!s.rep || s.rcx != left)) {
+        uint32_t hits = c.linear.breakpoints |
+                        vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
+        if (hits && (r == STRINGIO_DONE || r == STRINGIO_MORE))
+            backend->queue_breakpoints(v, hits);
+    }
     v->gpr[GPR_RCX] = s.rcx;
     v->gpr[index] = s.index;
     enum outcome after = machine_after_io(v->vm);
@@ -143,5 +156,10 @@ enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
     machine_port(v->vm, x->io.port, &a);
     if (x->io.in)
         set_accumulator(v, x->io.size, (uint32_t)a.value);
+    if (unlikely(v->dr_live)) {
+        uint32_t hits = vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
+        if (hits)
+            backend->queue_breakpoints(v, hits);
+    }
     return machine_after_io(v->vm);
 }

@@ -31,6 +31,7 @@ void linear_init(struct linear *l, struct vcpu *v)
     l->access = backend->cpl(v) == 3 ? WALK_USER : 0;
     l->bits = backend->code_bits(v);
     l->outcome = OUTCOME_RETRY;
+    l->breakpoints = 0;
     vcpu_paging(v, &l->paging);
     l->untyped = !(l->paging.cr0 & CR0_PE) || (backend->get_reg(v, VREG_RFLAGS) & RFLAGS_VM);
 }

@@ -17,6 +17,7 @@ struct linear {
     struct guest_paging paging;
     unsigned access;      /* WALK_USER or 0: whose access it is */
     unsigned bits;        /* of the code: 16, 32 or 64 */
+    uint8_t breakpoints;  /* the caller's: those that accesses so far have met */
     bool untyped;         /* real-address or virtual-8086 mode: segments have limits only */
     enum outcome outcome; /* after a function here gave false: what the exit handler returns */
 };

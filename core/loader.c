@@ -6,17 +6,19 @@
  *   0x1000  GDT of the 64-bit start      0x8000   boot_params (bzImage)
  *   0x2000  page tables of that start    0x10000  PVH start info with all it points to
  *           (6 pages)                    0x20000  command line (bzImage)
- *   0xe0000 ACPI tables
+ *   0xe0000 ACPI tables                  0xf0000 SMBIOS tables
  */
 #include "core/loader.h"
 
 #include "core/guest_acpi.h"
+#include "core/guest_smbios.h"
 #include "core/image.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
 #include "core/linux_boot.h"
 #include "core/modules.h"
 #include "core/multiboot1.h"
+#include "core/version.h"
 #include "dsdt_aml.h"
 #include "mm/pool.h"
 
@@ -164,6 +166,19 @@ static bool put_acpi(struct load *l)
     return ok;
 }
 
+static bool put_smbios(struct load *l)
+{
+    static const struct guest_smbios_config config = {
+        .vendor = "Plinth",
+        .product = "Virtual Machine",
+        .version = PLINTH_VERSION,
+        .date = PLINTH_DATE,
+    };
+    uint8_t buf[GUEST_SMBIOS_ROOM];
+    size_t used = guest_smbios_build(buf, sizeof(buf), &config);
+    return used ? put(l, GUEST_SMBIOS_AT, buf, used) : fail(l, "the SMBIOS tables do not fit");
+}
+
 /* The first 4 GiB one to one in 2 MiB pages, as the 64-bit boot protocol asks, and a GDT. */
 static bool put_long_mode_tables(struct load *l, struct vcpu_start *start)
 {
@@ -303,7 +318,7 @@ bool loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size
     if (l.initrd && !put(&l, l.initrd_at, l.initrd->data, l.initrd->len))
         return false;
     make_e820(&l);
-    if (vm->memory >= HIGH_RAM_START && !put_acpi(&l))
+    if (vm->memory >= HIGH_RAM_START && (!put_acpi(&l) || !put_smbios(&l)))
         return false;
     start->rip = l.image.entry;
     switch (l.image.kind) {

@@ -184,17 +184,29 @@ size_t machine_input(struct vm *vm, const char *text, size_t len)
     return n;
 }
 
+void machine_uart_changed(struct vm *vm)
+{
+    interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
+    interrupt_set_irq(vm, IRQ_COM2, vuart_ops.irq(&vm->uart2));
+}
+
 static void drain(struct vm *vm)
 {
+    bool sent = false;
     char text[VDEBUG_CONSOLE_BYTES];
     size_t n;
-    while ((n = vuart_take(&vm->uart, text, sizeof(text))) > 0)
+    while ((n = vuart_take(&vm->uart, text, sizeof(text))) > 0) {
         console_text(vm, text, n);
+        sent = true;
+    }
     while ((n = vdebug_take(&vm->debug, text, sizeof(text))) > 0)
         console_text(vm, text, n);
     /* COM2 has no cable. */
     while (vuart_take(&vm->uart2, text, sizeof(text)) > 0)
-        ;
+        sent = true;
+    /* An empty transmitter interrupts: whoever has asked for that may do nothing else for it. */
+    if (sent)
+        machine_uart_changed(vm);
 }
 
 /* --- lines and time --- */
@@ -226,7 +238,9 @@ static void update_test_lines(struct vm *vm)
 /* A device has been accessed or its time has passed: its line, or the controllers' own state. */
 static void update_lines(struct vm *vm, const void *dev)
 {
-    if (dev == &vm->uart)
+    if (dev == &vm->pic || dev == &vm->ioapic)
+        interrupt_update(vm);
+    else if (dev == &vm->uart)
         interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
     else if (dev == &vm->uart2)
         interrupt_set_irq(vm, IRQ_COM2, vuart_ops.irq(&vm->uart2));
@@ -240,8 +254,6 @@ static void update_lines(struct vm *vm, const void *dev)
         interrupt_set_irq(vm, IRQ_KBC, vkbc_data_ops.irq(&vm->kbc));
     else if (dev == &vm->testdev)
         update_test_lines(vm);
-    else if (dev == &vm->pic || dev == &vm->ioapic)
-        interrupt_update(vm);
 }
 
 uint64_t machine_deadline(const struct vm *vm)

@@ -38,6 +38,8 @@ static inline enum outcome machine_after_io(struct vm *vm)
 {
     return likely(!vm->io_after) ? OUTCOME_ADVANCE : machine_finish_io(vm);
 }
+/* COM1 and COM2 may have got rid of their bytes: their lines follow. */
+void machine_uart_changed(struct vm *vm);
 /* Bytes for the VM's console, from wherever. */
 void machine_console(struct vm *vm, const char *text, size_t len);
 /* The operator's bytes; returns how many the guest took. */

@@ -49,7 +49,13 @@ static size_t fetch(struct vcpu *v, uint64_t rip, unsigned mode, uint8_t bytes[I
 static bool mmio_linear(void *machine, unsigned seg, uint64_t offset, unsigned size, bool write,
                         uint64_t *linear)
 {
-    return linear_address(machine, (enum seg_name)seg, offset, size, write, linear);
+    struct linear *l = machine;
+    if (!linear_address(l, (enum seg_name)seg, offset, size, write, linear))
+        return false;
+    if (unlikely(l->v->dr_live))
+        l->breakpoints |= (uint8_t)vcpu_breakpoints(
+            l->v, write ? BREAKPOINT_WRITE : BREAKPOINT_READ, *linear, size);
+    return true;
 }
 
 static bool mmio_probe(void *machine, uint64_t linear, unsigned size, bool write)
@@ -158,7 +164,8 @@ static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn
         .rflags = backend->get_reg(v, VREG_RFLAGS),
         .stack_size = stack_size(v, l.bits),
     };
-    c.limit = c.rflags & RFLAGS_TF ? 1 : MMIO_CHUNK; /* a single step is one iteration */
+    /* A single step is one iteration, and a breakpoint's trap comes behind the one that met it. */
+    c.limit = (c.rflags & RFLAGS_TF) || v->dr_live ? 1 : MMIO_CHUNK;
     memcpy(c.gpr, v->gpr, sizeof(c.gpr));
     c.gpr[GPR_RSP] = backend->get_reg(v, VREG_RSP);
     x->slow_step = true;
@@ -169,11 +176,15 @@ static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn
         return after;
     switch (r) {
     case EMULATE_DONE:
+        if (unlikely(l.breakpoints))
+            backend->queue_breakpoints(v, l.breakpoints);
         backend->set_reg(v, VREG_RFLAGS, c.rflags & ~RFLAGS_RF);
         v->rip = rip;
         x->length = in->length;
         return OUTCOME_ADVANCE;
     case EMULATE_MORE:
+        if (unlikely(l.breakpoints))
+            backend->queue_breakpoints(v, l.breakpoints);
         backend->set_reg(v, VREG_RFLAGS, c.rflags);
         if (c.rflags & RFLAGS_TF)
             backend->finish_step(v);

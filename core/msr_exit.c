@@ -16,7 +16,7 @@
 
 static bool offered(const struct msr_row *row)
 {
-    return row && msr_row_offered(row, &backend->msrs);
+    return row && (likely(row->needs == MSR_ALWAYS) || msr_row_offered(row, &backend->msrs));
 }
 
 static COLD enum outcome unlisted(struct vcpu *v, uint32_t msr, const char *what)
@@ -87,8 +87,10 @@ static enum outcome read_call(struct vcpu *v, const struct msr_row *row, uint32_
 enum outcome exit_rdmsr(struct vcpu *v, struct vm_exit *x)
 {
     uint32_t msr = (uint32_t)v->gpr[GPR_RCX];
-    const struct msr_row *row = msr_find(msr);
     (void)x;
+    if (msr == MSR_IA32_APIC_BASE)
+        return result(v, v->apic.apic_base);
+    const struct msr_row *row = msr_find(msr);
     if (unlikely(!offered(row)))
         return unlisted(v, msr, "RDMSR");
     switch (row->read) {
@@ -104,6 +106,8 @@ enum outcome exit_rdmsr(struct vcpu *v, struct vm_exit *x)
 static enum outcome write_efer(struct vcpu *v, uint64_t value)
 {
     uint64_t old = backend->get_reg(v, VREG_EFER), efer;
+    if (value == old)
+        return OUTCOME_ADVANCE;
     if (efer_check_write(old, value, backend->get_reg(v, VREG_CR0), guest_efer_bits(), &efer) !=
         CR_OK)
         return vcpu_raise(v, GP(0));
@@ -205,8 +209,13 @@ enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
 {
     uint32_t msr = (uint32_t)v->gpr[GPR_RCX];
     uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
-    const struct msr_row *row = msr_find(msr);
     (void)x;
+    /* What running systems write most. */
+    if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
+        return OUTCOME_ADVANCE;
+    if (msr == MSR_IA32_TSC_DEADLINE || msr - MSR_IA32_X2APIC_BASE < 0x100)
+        return write_apic(v, msr, value);
+    const struct msr_row *row = msr_find(msr);
     if (unlikely(!offered(row)))
         return unlisted(v, msr, "WRMSR");
     switch (row->write) {

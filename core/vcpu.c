@@ -4,6 +4,7 @@
  */
 #include "core/vcpu.h"
 
+#include "arch/x86/cr.h"
 #include "arch/x86/regs.h"
 #include "core/backend.h"
 #include "core/guest_cpu.h"
@@ -47,6 +48,20 @@ void vcpu_paging(struct vcpu *v, struct guest_paging *out)
         .maxphyaddr = (uint8_t)guest_maxphyaddr(),
         .has_1g = guest_has_1g_pages(),
     };
+}
+
+uint32_t vcpu_breakpoints(struct vcpu *v, enum breakpoint_kind kind, uint64_t address,
+                          unsigned size)
+{
+    uint64_t dr7 = backend->get_reg(v, VREG_DR7);
+    if (!(dr7 & DR7_ENABLES))
+        return 0;
+    if (kind == BREAKPOINT_IO && !(backend->get_reg(v, VREG_CR4) & CR4_DE))
+        return 0;
+    backend->intercept_dr(v, true); /* fetches them from the CPU */
+    uint32_t hits = breakpoint_hits(dr7, v->dr, kind, address, size);
+    backend->intercept_dr(v, false);
+    return hits;
 }
 
 enum outcome vcpu_raise(struct vcpu *v, struct event e)

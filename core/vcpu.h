@@ -6,6 +6,7 @@
 #ifndef CORE_VCPU_H
 #define CORE_VCPU_H
 
+#include "core/breakpoint.h"
 #include "core/event.h"
 #include "core/exit.h"
 #include "core/runqueue.h"
@@ -86,6 +87,7 @@ struct vcpu {
     uint64_t slice_begin; /* TSC */
     uint64_t slice_end; /* TSC; others may bring it forward, then set REQUEST_LOOK */
     uint64_t event_at;  /* TSC: when interrupt_time() is due */
+    uint64_t armed_for; /* TSC for which the backend has armed its timer: slice_end or event_at */
     uint64_t wake_at;   /* TSC; UINT64_MAX: only by an event */
     /* sched.c's: under the lock of the queue of cpu. */
     uint8_t state;      /* enum vcpu_state; atomic */
@@ -137,6 +139,11 @@ uint64_t vcpu_gpr(struct vcpu *v, unsigned n);
 void vcpu_set_gpr(struct vcpu *v, unsigned n, uint64_t value);
 /* What a page walk for this vCPU needs. */
 void vcpu_paging(struct vcpu *v, struct guest_paging *out);
+
+/* The enabled breakpoints that an access by v meets, made in its place. Ask only if v->dr_live: who
+ * has any enabled has its debug registers in the CPU. */
+uint32_t vcpu_breakpoints(struct vcpu *v, enum breakpoint_kind kind, uint64_t address,
+                          unsigned size);
 
 /* Raises an exception to be delivered at the next entry, with the rules for one raised while
  * another is pending. Always OUTCOME_FAULT, or OUTCOME_STOP when it was the third. */

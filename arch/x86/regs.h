@@ -26,6 +26,7 @@
 #define DR6_RESET       UINT64_C(0xffff0ff0)
 #define DR6_WRITABLE    (BITS(3, 0) | BITS(15, 13))
 #define DR7_GD          BIT(13)
+#define DR7_ENABLES     BITS(7, 0) /* L0 to G3 */
 #define DR7_RESET       UINT64_C(0x400)
 #define DR7_FIXED1      BIT(10)
 #define DR7_RESERVED0   (BIT(11) | BIT(12) | BIT(14) | BIT(15))

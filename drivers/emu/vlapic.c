@@ -32,14 +32,20 @@ static void set_change(struct vlapic *v, unsigned set, uint8_t vector, bool pres
     vlapic_set_reg(v, word, present ? old | bit : old & ~bit);
 }
 
+/* Written out: it runs several times for each interrupt. */
 static int set_highest(const struct vlapic *v, unsigned set)
 {
-    for (int i = 7; i >= 0; i--) {
-        uint32_t word = vlapic_reg(v, set + (unsigned)i * 16);
-        if (word != 0)
-            return i * 32 + 31 - __builtin_clz(word);
-    }
-    return -1;
+    uint32_t high = vlapic_reg(v, set + 0x40) | vlapic_reg(v, set + 0x50) |
+                    vlapic_reg(v, set + 0x60) | vlapic_reg(v, set + 0x70);
+    uint32_t low = vlapic_reg(v, set) | vlapic_reg(v, set + 0x10) |
+                   vlapic_reg(v, set + 0x20) | vlapic_reg(v, set + 0x30);
+    uint32_t word;
+    if ((high | low) == 0)
+        return -1;
+    unsigned i = high ? 7 : 3;
+    while ((word = vlapic_reg(v, set + i * 16)) == 0)
+        i--;
+    return (int)(i * 32 + 31 - (unsigned)__builtin_clz(word));
 }
 
 int vlapic_highest_irr(const struct vlapic *v)
@@ -154,19 +160,27 @@ int vlapic_pending(const struct vlapic *v)
 {
     if (!vlapic_hardware_enabled(v))
         return -1;
-    int irr = vlapic_highest_irr(v);
+    int irr = set_highest(v, VLAPIC_IRR);
     return irr >= 0 && (irr & 0xf0) > (vlapic_ppr(v) & 0xf0) ? irr : -1;
+}
+
+int vlapic_take(struct vlapic *v)
+{
+    int vector = vlapic_pending(v);
+    if (vector < 0)
+        return -1;
+    set_change(v, VLAPIC_IRR, (uint8_t)vector, false);
+    set_change(v, VLAPIC_ISR, (uint8_t)vector, true);
+    /* Its class is above what was in service and above the task priority. */
+    vlapic_set_reg(v, VLAPIC_PPR, (uint32_t)vector & 0xf0);
+    v->effects.state_changed = true;
+    return vector;
 }
 
 uint8_t vlapic_ack(struct vlapic *v)
 {
-    int vector = vlapic_pending(v);
-    if (vector < 0)
-        return (uint8_t)vlapic_reg(v, VLAPIC_SVR);
-    set_change(v, VLAPIC_IRR, (uint8_t)vector, false);
-    set_change(v, VLAPIC_ISR, (uint8_t)vector, true);
-    priorities_changed(v);
-    return (uint8_t)vector;
+    int vector = vlapic_take(v);
+    return (uint8_t)(vector < 0 ? vlapic_reg(v, VLAPIC_SVR) : (uint32_t)vector);
 }
 
 void vlapic_eoi(struct vlapic *v)
@@ -277,6 +291,18 @@ void vlapic_advance(struct vlapic *v, uint64_t now)
         v->effects.timer_changed = true;
         vlapic_deliver_lvt(v, VLAPIC_LVT_TIMER);
     }
+}
+
+bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now)
+{
+    struct vlapic_timer *t = &v->timer;
+    now = max_u64(v->now, now);
+    if (t->mode != VLAPIC_TIMER_TSC_DEADLINE || deadline <= now ||
+        (t->deadline != 0 && t->deadline <= now))
+        return false;
+    v->now = now;
+    t->deadline = deadline;
+    return true;
 }
 
 void vlapic_tsc_moved(struct vlapic *v, uint64_t delta)

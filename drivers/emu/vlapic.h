@@ -119,6 +119,8 @@ bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger);
 int vlapic_pending(const struct vlapic *v);
 /* The vCPU takes it: IRR to ISR. The spurious vector, and no change, if there is none. */
 uint8_t vlapic_ack(struct vlapic *v);
+/* The same for the vector that vlapic_pending() gives; -1 when there is none. */
+int vlapic_take(struct vlapic *v);
 /* End of interrupt, as by a write to EOI; nothing if none is in service. */
 void vlapic_eoi(struct vlapic *v);
 /* The same after virtual-interrupt delivery has done it for that vector (EOI-induced exit). */
@@ -138,6 +140,10 @@ uint8_t vlapic_ppr(const struct vlapic *v);
 uint64_t vlapic_deadline(const struct vlapic *v);
 /* Time has come to now; delivers the timer's interrupt if it is due: once. */
 void vlapic_advance(struct vlapic *v, uint64_t now);
+/* The common case of a write to IA32_TSC_DEADLINE: the timer is in that mode, nothing is due and
+ * the deadline is ahead. True: it is set, and vlapic_deadline() may have changed. False: it was not
+ * that case, nothing has been done, and vlapic_msr_write() has to. */
+bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now);
 /* The guest's TSC is now delta more than it was (modulo 2^64). */
 void vlapic_tsc_moved(struct vlapic *v, uint64_t delta);
 

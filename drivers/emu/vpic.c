@@ -232,6 +232,7 @@ static uint8_t chip_read(struct vpic *p, unsigned n, unsigned offset)
     if (c->poll) {
         c->poll = false;
         int input = acknowledge_chip(p, n);
+        update_cascade(p);
         return input < 0 ? 0 : (uint8_t)(0x80 | input);
     }
     if (offset == 1)
@@ -243,9 +244,11 @@ static void chip_access(struct vpic *p, unsigned n, struct io_access *a)
 {
     if (a->size != 1 || a->offset >= VPIC_PORTS)
         return;
-    if (!a->write)
+    if (!a->write) {
         a->value = chip_read(p, n, (unsigned)a->offset);
-    else if (a->offset == 0)
+        return;
+    }
+    if (a->offset == 0)
         chip_write_command(&p->chip[n], (uint8_t)a->value);
     else
         chip_write_data(&p->chip[n], (uint8_t)a->value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine's battery clock, read once at boot.
+ * The machine's battery clock, read at boot and for the console's `time`.
  */
 #ifndef DRIVERS_HW_RTC_H
 #define DRIVERS_HW_RTC_H

@@ -10,8 +10,8 @@
 #include "arch/x86/msr.h"
 #include "core/lib/string.h"
 
-#define DEVICE      0xff000000u
-#define WINDOW      0x40000000u /* 2 MiB of linear addresses with pages of our choice */
+#define DEVICE      MMIO_DEVICE
+#define WINDOW      MMIO_WINDOW
 #define HALF        64          /* bytes of an area on each side of its middle */
 #define SEEDS       3
 #define STATUS      0x8d5u
@@ -239,11 +239,12 @@ static void check_basics(void)
 
 int guest_main(const char *cmdline)
 {
-    (void)cmdline;
     write_cr4(read_cr4() | CR4_OSFXSR);
     map_windows();
     check_basics();
-    if (!failed) {
+    if (!failed)
+        mmio_access(window_table);
+    if (!failed && !guest_option(cmdline, "access")) {
         mmio_alu();
         mmio_bits();
         mmio_moves();

@@ -45,5 +45,10 @@ void mmio_bits(void);   /* bits.c */
 void mmio_moves(void);  /* moves.c */
 void mmio_string(void); /* string.c */
 void mmio_xmm(void);    /* moves.c */
+/* access.c; table: the entries of the 2 MiB at MMIO_WINDOW. */
+void mmio_access(uint64_t *table);
+
+#define MMIO_DEVICE 0xff000000u /* memory of the test device */
+#define MMIO_WINDOW 0x40000000u /* 2 MiB of linear addresses with pages of our choice */
 
 #endif

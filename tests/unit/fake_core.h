@@ -119,6 +119,12 @@ static void fake_finish_step(struct vcpu *v)
     fake.finished_steps++;
 }
 
+static void fake_queue_breakpoints(struct vcpu *v, uint32_t hits)
+{
+    (void)v;
+    (void)hits;
+}
+
 static void fake_apic_mode(struct vcpu *v)
 {
     (void)v;
@@ -202,6 +208,7 @@ static struct backend fake_backend = {
     .code_bits = fake_code_bits,
     .kernel_code_bits = fake_kernel_code_bits,
     .finish_step = fake_finish_step,
+    .queue_breakpoints = fake_queue_breakpoints,
     .apic_mode = fake_apic_mode,
     .intercept_dr = fake_intercept_dr,
     .load_pdptes = fake_load_pdptes,

@@ -106,6 +106,13 @@ static void tsc_deadline(void **state)
     set(&vcpu, MSR_IA32_APIC_BASE, ENABLED | APIC_BASE_BSP | APIC_BASE_X2APIC);
     set(&vcpu, X2(VLAPIC_SVR), 0x1ff);
     set(&vcpu, X2(VLAPIC_LVT_TIMER), 2 << 17 | 0xec);
+    /* The backend's timer is armed for something earlier, which is not looked at again for it, and
+     * for something later. */
+    vcpu.armed_for = FAKE_NOW + 7000;
+    vcpu.look_at = FAKE_NOW + 5000;
+    set(&vcpu, MSR_IA32_TSC_DEADLINE, FAKE_NOW + 500000 + 7000);
+    assert_int_equal(vcpu.look_at, FAKE_NOW + 5000);
+    vcpu.armed_for = FAKE_NOW + 7001;
     set(&vcpu, MSR_IA32_TSC_DEADLINE, FAKE_NOW + 500000 + 7000);
     assert_int_equal(get(&vcpu, MSR_IA32_TSC_DEADLINE), FAKE_NOW + 507000);
     assert_int_equal(vcpu.event_at, FAKE_NOW + 7000);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "drivers/emu/vlapic.h"
@@ -447,6 +448,40 @@ static void effects_say_so(void **state)
     assert_true(e.timer_changed);
 }
 
+/* The short cut does what the MSR's write does, or says no and does nothing. */
+static void short_cut_is_the_same(void **state)
+{
+    (void)state;
+    static const uint32_t modes[] = {DEADLINE, DEADLINE | MASKED, PERIODIC, 0};
+    static const uint64_t old[] = {0, 1100, 1200, 1500, 5000};
+    static const uint64_t next[] = {0, 1, 999, 1100, 1200, 1201, 6000, UINT64_MAX};
+    static uint8_t other_page[VLAPIC_SIZE];
+    unsigned taken = 0;
+    for (unsigned m = 0; m < 4; m++)
+        for (unsigned o = 0; o < 5; o++)
+            for (unsigned n = 0; n < 8; n++) {
+                setup(NULL);
+                now = 1000;
+                out(VLAPIC_LVT_TIMER, modes[m] | VECTOR);
+                assert_true(vlapic_msr_write(&v, MSR_DEADLINE, old[o], now));
+                struct vlapic other = v, before = v;
+                memcpy(other_page, page, sizeof(page));
+                other.page = other_page;
+                now = 1200;
+                if (vlapic_arm_deadline(&v, next[n], now)) {
+                    assert_true(vlapic_msr_write(&other, MSR_DEADLINE, next[n], now));
+                    assert_true(vlapic_deadline(&v) == vlapic_deadline(&other));
+                    assert_true(v.timer.deadline == other.timer.deadline && v.now == other.now);
+                    assert_memory_equal(page, other_page, sizeof(page));
+                    taken++;
+                } else {
+                    assert_memory_equal(&v, &before, sizeof(v));
+                }
+            }
+    /* Both deadline modes, nothing due before, three deadlines ahead. */
+    assert_int_equal(taken, 2 * 3 * 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +504,7 @@ int main(void)
         cmocka_unit_test_setup(time_does_not_go_back, setup),
         cmocka_unit_test_setup(software_disable_and_init, setup),
         cmocka_unit_test_setup(effects_say_so, setup),
+        cmocka_unit_test_setup(short_cut_is_the_same, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
+from plinthlib import vmlinux
 from plinthlib.base import BUILD, Failure, need_packages, run_quietly, say
 
 ASSETS = os.path.join(BUILD, "assets")
@@ -106,6 +107,29 @@ def make_program(target):
         os.replace(target + ".new", target)
 
 
+def make_vmlinux(target):
+    """build/assets/NAME/vmlinux: the ELF kernel out of the bzImage beside it."""
+    source = os.path.join(os.path.dirname(target), "vmlinuz")
+    if not os.path.exists(source):
+        make_kernel(source)
+    extract(source, target)
+
+
+def extract(source, target):
+    """The ELF kernel of one bzImage as a file of its own."""
+    try:
+        with open(source, "rb") as f:
+            elf, packer = vmlinux.extract(f.read())
+        with open(target + ".new", "wb") as f:
+            f.write(elf)
+        os.replace(target + ".new", target)
+    except Failure as failure:
+        raise Failure(f"{os.path.relpath(source)}: {failure}") from None
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}") from None
+    say(f"{os.path.relpath(target)} is the kernel in {os.path.relpath(source)} ({packer})")
+
+
 def _cpio_entry(number, name, mode, data=b"", device=(0, 0)):
     """One member of a "newc" archive: a header of hexadecimal fields, name and data padded."""
     fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
@@ -118,21 +142,28 @@ def cpio_archive(entries):
     return b"".join(_cpio_entry(i, *e) for i, e in enumerate(entries, 1))
 
 
-def make_initrd(target):
-    """build/assets/initrd.cpio.gz: busybox and the INIT script; the same bytes every time."""
+def make_initrd(target, programs=()):
+    """An initrd of busybox, the INIT script and the files `programs`, which land in /bin; the same
+    bytes every time."""
     if not os.path.exists(BUSYBOX):
         need_packages("emulate")
-    with open(BUSYBOX, "rb") as f:
-        busybox = f.read()
-    say("assets: making an initrd from busybox")
     entries = [(f, 0o040755, b"", (0, 0)) for f in ("bin", "dev", "proc", "sys", "tmp")]
-    entries += [("bin/busybox", 0o100755, busybox, (0, 0)),
-                ("init", 0o100755, INIT.encode(), (0, 0)),
+    for path in (BUSYBOX, *programs):
+        try:
+            with open(path, "rb") as f:
+                entries.append((f"bin/{os.path.basename(path)}", 0o100755, f.read(), (0, 0)))
+        except OSError as error:
+            raise Failure(f"{path}: {error.strerror}") from None
+    say("assets: making an initrd from " + ", ".join(map(os.path.basename, (BUSYBOX, *programs))))
+    entries += [("init", 0o100755, INIT.encode(), (0, 0)),
                 ("dev/console", 0o020600, b"", (5, 1)),
                 ("TRAILER!!!", 0, b"", (0, 0))]
-    with open(target + ".new", "wb") as f:
-        f.write(gzip.compress(cpio_archive(entries), 6, mtime=0))
-    os.replace(target + ".new", target)
+    try:
+        with open(target + ".new", "wb") as f:
+            f.write(gzip.compress(cpio_archive(entries), 6, mtime=0))
+        os.replace(target + ".new", target)
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}") from None
 
 
 KERNELS = {
@@ -146,6 +177,7 @@ PROGRAMS = {
 }
 INITRD = os.path.join(ASSETS, "initrd.cpio.gz")
 FILES = {os.path.join(ASSETS, name, "vmlinuz"): make_kernel for name in KERNELS}
+FILES.update({os.path.join(ASSETS, name, "vmlinux"): make_vmlinux for name in KERNELS})
 FILES[INITRD] = make_initrd
 
 
@@ -153,8 +185,12 @@ def _program_path(name):
     return os.path.join(ASSETS, name, os.path.basename(PROGRAMS[name][1]))
 
 
-NAMES = [*KERNELS, *PROGRAMS]
 FILES.update({_program_path(name): make_program for name in PROGRAMS})
+# What `tools/plinth assets` takes, and what it then makes; a kernel comes with the initrd.
+NAMES = {name: [os.path.join(ASSETS, name, "vmlinuz"), INITRD] for name in KERNELS}
+NAMES.update({f"{name}-vmlinux": [os.path.join(ASSETS, name, "vmlinux"), INITRD]
+              for name in KERNELS})
+NAMES.update({name: [_program_path(name)] for name in PROGRAMS})
 
 
 def fetch(paths):
@@ -173,14 +209,11 @@ def fetch(paths):
 
 
 def fetch_named(names):
-    """The assets of the given names: programs, and kernels, which come with the initrd."""
+    """The assets of the given names."""
     for name in names:
-        if name not in KERNELS and name not in PROGRAMS:
+        if name not in NAMES:
             raise Failure(f"no asset is called '{name}'; there are: " + ", ".join(NAMES))
-    wanted = [_program_path(name) for name in names if name in PROGRAMS]
-    wanted += [os.path.join(ASSETS, name, "vmlinuz") for name in names if name in KERNELS]
-    if any(name in KERNELS for name in names):
-        wanted.append(INITRD)
+    wanted = list(dict.fromkeys(path for name in names for path in NAMES[name]))
     fetch(wanted)
     for path in wanted:
         print(os.path.relpath(path))

@@ -16,6 +16,7 @@
 #define SHADOW_STI      BIT(0)
 #define SHADOW_MOV_SS   BIT(1)
 #define BLOCKED_BY_NMI  BIT(3)
+#define PENDING_BREAKPOINT BIT(12) /* an enabled one was met */
 #define PENDING_BS      BIT(14)
 
 /* Interrupt and NMI windows: an exit as soon as the guest can take what waits. */
@@ -165,6 +166,14 @@ void vmx_finish_step(struct vcpu *v)
     if ((v->rflags & RFLAGS_TF) && !(vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
         vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS,
                  vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_BS);
+}
+
+/* The trap comes at the next entry, as the CPU's own would have come behind the instruction. */
+void vmx_queue_breakpoints(struct vcpu *v, uint32_t hits)
+{
+    (void)v;
+    vmcs_set(GUEST_PENDING_DEBUG_EXCEPTIONS,
+             vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS) | hits | PENDING_BREAKPOINT);
 }
 
 /* The instruction that exited has not completed, so no single-step trap is due for it. Bochs has

@@ -23,8 +23,9 @@
 #define INFO_TYPE(info)     ((info) >> 8 & 7)
 #define SHADOW              3u /* interruptibility: STI or MOV SS */
 #define BLOCKED_BY_NMI      BIT(3)
-/* A slice timer value below this is noise of the rounding. */
-#define TIMER_MIN           1
+/* What a guest gets at least between two events, TSC ticks: with a timer that is due again before
+ * its last interrupt has been injected it would execute nothing at all. */
+#define TIMER_MIN           256
 
 typedef void vmx_decode_fn(struct vcpu *v, struct vm_exit *x);
 
@@ -219,7 +220,8 @@ static void arm_timer(struct vcpu *v)
     uint64_t now = rdtsc(); /* what came before has taken time */
     uint64_t until = min_u64(v->slice_end, v->event_at);
     uint64_t left = until > now ? until - now : 0;
-    uint64_t value = (left >> vmx_caps.timer_shift) + TIMER_MIN;
+    uint64_t value = (max_u64(left, TIMER_MIN) >> vmx_caps.timer_shift) + 1;
+    v->armed_for = until;
     vmcs_set(PREEMPTION_TIMER_VALUE, (uint32_t)min_u64(value, UINT32_MAX));
     v->look_at = now + max_u64(left / 4, 1);
 }
@@ -256,7 +258,7 @@ static bool look(struct vcpu *v)
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v);
     else
-        host_set_slice_timer(v->look_at = min_u64(v->slice_end, v->event_at));
+        host_set_slice_timer(v->armed_for = v->look_at = min_u64(v->slice_end, v->event_at));
     return true;
 }
 

@@ -192,6 +192,7 @@ static struct backend vmx_backend = {
     .code_bits = vmx_code_bits,
     .kernel_code_bits = vmx_kernel_code_bits,
     .finish_step = vmx_finish_step,
+    .queue_breakpoints = vmx_queue_breakpoints,
     .apic_mode = vmx_apic_mode,
     .intercept_dr = vmx_intercept_dr,
     .load_pdptes = vmx_load_pdptes,

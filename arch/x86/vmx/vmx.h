@@ -96,6 +96,7 @@ bool vmx_inject_events(struct vcpu *v);
 uint32_t vmx_blocking(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
+void vmx_queue_breakpoints(struct vcpu *v, uint32_t hits);
 void vmx_cancel_step(void);
 bool vmx_interrupts_enabled(struct vcpu *v);
 
