@@ -19,6 +19,24 @@ uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now)
     return now + vm->tsc_offset;
 }
 
+uint64_t vcpu_guest_tsc(const struct vcpu *v, uint64_t now)
+{
+    return now + v->tsc_offset;
+}
+
+uint64_t vm_tsc_adjust(const struct vm *vm)
+{
+    return vm->tsc_offset + vm->start_tsc;
+}
+
+void interrupt_follow_tsc(struct vcpu *v)
+{
+    uint64_t delta = __atomic_load_n(&v->vm->tsc_offset, __ATOMIC_SEQ_CST) - v->tsc_offset;
+    v->tsc_offset += delta;
+    vlapic_tsc_moved(&v->apic, delta);
+    interrupt_rearm(v);
+}
+
 uint64_t vm_clock_ns(const struct vm *vm, uint64_t now)
 {
     return host_tsc_to_ns(now - vm->start_tsc);
@@ -107,6 +125,8 @@ void interrupt_collect(struct vcpu *v, uint32_t requests)
 {
     if (requests & REQUEST_POSTED)
         collect_posted(v);
+    if (requests & REQUEST_TSC)
+        interrupt_follow_tsc(v);
     if (requests & REQUEST_NMI)
         v->nmi_pending = true;
     if (requests & REQUEST_LINT0)
@@ -233,9 +253,9 @@ void interrupt_apic_effects(struct vcpu *v)
 /* --- time --- */
 
 /* The host TSC of a guest TSC; what is past or never stays so. */
-static uint64_t host_tsc_of(const struct vm *vm, uint64_t guest, uint64_t now)
+static uint64_t host_tsc_of(const struct vcpu *v, uint64_t guest, uint64_t now)
 {
-    uint64_t guest_now = vm_guest_tsc(vm, now);
+    uint64_t guest_now = vcpu_guest_tsc(v, now);
     if (guest == VLAPIC_NEVER)
         return UINT64_MAX;
     if (guest <= guest_now)
@@ -252,7 +272,7 @@ static uint64_t device_deadline(const struct vm *vm)
 
 static void rearm(struct vcpu *v, uint64_t now)
 {
-    uint64_t at = host_tsc_of(v->vm, vlapic_deadline(&v->apic), now);
+    uint64_t at = host_tsc_of(v, vlapic_deadline(&v->apic), now);
     v->event_at = max_u64(at, now + 1);
     /* What is later than what the backend has armed its timer for is seen when that fires. */
     if (v->event_at < v->armed_for)
@@ -267,7 +287,7 @@ void interrupt_rearm(struct vcpu *v)
 bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline)
 {
     uint64_t now = host_now();
-    if (!vlapic_arm_deadline(&v->apic, deadline, vm_guest_tsc(v->vm, now)))
+    if (!vlapic_arm_deadline(&v->apic, deadline, vcpu_guest_tsc(v, now)))
         return false;
     rearm(v, now);
     return true;
@@ -275,7 +295,7 @@ bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline)
 
 void interrupt_time(struct vcpu *v, uint64_t now)
 {
-    vlapic_advance(&v->apic, vm_guest_tsc(v->vm, now));
+    vlapic_advance(&v->apic, vcpu_guest_tsc(v, now));
     interrupt_apic_effects(v);
     rearm(v, now);
 }

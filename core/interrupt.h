@@ -43,6 +43,12 @@ void interrupt_device_time(struct vm *vm);
 /* The same timer anew after a device was programmed; the VM's lock is held. */
 void interrupt_rearm_devices(struct vm *vm);
 
+/* The VM's TSC has moved: v's APIC timer follows. */
+void interrupt_follow_tsc(struct vcpu *v);
+/* IA32_TSC_ADJUST of all vCPUs. */
+uint64_t vm_tsc_adjust(const struct vm *vm);
+/* Guest TSC as v's APIC knows it: behind vm_guest_tsc() between a move and interrupt_follow_tsc(). */
+uint64_t vcpu_guest_tsc(const struct vcpu *v, uint64_t now);
 /* Guest TSC, and nanoseconds of the VM's clock, at host TSC now. */
 uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now);
 uint64_t vm_clock_ns(const struct vm *vm, uint64_t now);

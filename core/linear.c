@@ -157,7 +157,7 @@ static void access_device(struct vcpu *v, gpa_t gpa, struct io_access *a)
         machine_memory(v->vm, gpa, a);
         return;
     }
-    v->apic.now = vm_guest_tsc(v->vm, host_now());
+    v->apic.now = vcpu_guest_tsc(v, host_now());
     a->offset = gpa.v - base;
     if (!a->write)
         a->value = ones;

@@ -12,6 +12,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/msr.h"
+#include "core/sched.h"
 #include "core/vm.h"
 
 static bool offered(const struct msr_row *row)
@@ -57,7 +58,7 @@ static uint64_t *mtrr(struct vm *vm, uint32_t msr)
 static enum outcome read_apic(struct vcpu *v, uint32_t msr)
 {
     uint64_t value;
-    if (!vlapic_msr_read(&v->apic, msr, vm_guest_tsc(v->vm, host_now()), &value))
+    if (!vlapic_msr_read(&v->apic, msr, vcpu_guest_tsc(v, host_now()), &value))
         return vcpu_raise(v, GP(0));
     return result(v, value);
 }
@@ -70,7 +71,7 @@ static enum outcome read_call(struct vcpu *v, const struct msr_row *row, uint32_
     case MSR_ROW_IA32_X2APIC:
         return read_apic(v, msr);
     case MSR_ROW_IA32_TSC_ADJUST:
-        return result(v, v->tsc_adjust);
+        return result(v, vm_tsc_adjust(v->vm));
     case MSR_ROW_KVM_CLOCK:
     case MSR_ROW_KVM_STEAL_TIME:
         return result(v, guest_time_read(v, msr));
@@ -123,20 +124,29 @@ static enum outcome write_debugctl(struct vcpu *v, uint64_t value)
     return backend->set_msr(v, MSR_IA32_DEBUGCTL, value) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
 }
 
+/* On another CPU: a guest that runs there shall not read the old TSC any more. */
+static void load_tsc_offset(void *arg)
+{
+    struct vcpu *v = host_current_vcpu();
+    if (v && v->vm == arg)
+        (void)backend->set_msr(v, MSR_IA32_TSC, 0);
+}
+
 /* The VM's TSC moves by delta, on all its vCPUs alike, and so does what depends on it. An operating
  * system that writes the same adjustment on each of its CPUs moves it once. */
 static void move_tsc(struct vcpu *v, uint64_t delta)
 {
     struct vm *vm = v->vm;
-    vm->tsc_offset += delta;
+    __atomic_fetch_add(&vm->tsc_offset, delta, __ATOMIC_SEQ_CST);
     (void)backend->set_msr(v, MSR_IA32_TSC, 0);
+    interrupt_follow_tsc(v);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        struct vcpu *each = vm->vcpu[i];
-        each->tsc_adjust += delta;
-        vlapic_tsc_moved(&each->apic, delta);
-        interrupt_rearm(each);
-        guest_time_publish(each);
+        guest_time_publish(vm->vcpu[i]);
+        if (vm->vcpu[i] != v)
+            sched_notify(vm->vcpu[i], REQUEST_TSC);
     }
+    if (vm->vcpu_count > 1)
+        host_call_others(load_tsc_offset, vm);
 }
 
 static enum outcome write_tsc(struct vcpu *v, uint64_t value)
@@ -147,7 +157,7 @@ static enum outcome write_tsc(struct vcpu *v, uint64_t value)
 
 static enum outcome write_apic(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    if (!vlapic_msr_write(&v->apic, msr, value, vm_guest_tsc(v->vm, host_now())))
+    if (!vlapic_msr_write(&v->apic, msr, value, vcpu_guest_tsc(v, host_now())))
         return vcpu_raise(v, GP(0));
     interrupt_apic_effects(v);
     return OUTCOME_ADVANCE;
@@ -195,7 +205,7 @@ static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32
     case MSR_ROW_IA32_TSC:
         return write_tsc(v, value);
     case MSR_ROW_IA32_TSC_ADJUST:
-        move_tsc(v, value - v->tsc_adjust);
+        move_tsc(v, value - vm_tsc_adjust(v->vm));
         return OUTCOME_ADVANCE;
     case MSR_ROW_KVM_CLOCK:
     case MSR_ROW_KVM_STEAL_TIME:

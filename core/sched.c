@@ -317,7 +317,8 @@ void sched_inspect(struct vcpu *v, void (*fn)(struct vcpu *v, void *arg), void *
 /* --- a vCPU's turn --- */
 
 /* What a halted vCPU must look at before it goes on waiting; the rest is for the entry. */
-#define REQUEST_WAKING (REQUEST_EVENT | REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0)
+#define REQUEST_WAKING (REQUEST_EVENT | REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | \
+                        REQUEST_TSC)
 
 /* A start-up IPI is for one that waits for it; one that follows an INIT stays. */
 static void ignore_startup(struct vcpu *v)

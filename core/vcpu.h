@@ -57,6 +57,7 @@ enum vcpu_state {
 #define REQUEST_POSTED     BIT(6) /* posted[] has vectors */
 #define REQUEST_LINT0      BIT(7) /* the 8259s' output has changed; vCPU 0 */
 #define REQUEST_LOOK       BIT(8) /* slice_end has changed */
+#define REQUEST_TSC        BIT(9) /* vm.tsc_offset has changed */
 #define REQUEST_VECTOR_SHIFT 24
 #define REQUEST_STARTUP_ALL ((uint32_t)(REQUEST_STARTUP | BITS(31, REQUEST_VECTOR_SHIFT)))
 
@@ -117,7 +118,7 @@ struct vcpu {
     uint64_t fault_address; /* goes to CR2 with the #PF that waits in exception */
     bool dr_used;       /* the guest has touched debug registers */
     bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
-    uint64_t tsc_adjust;
+    uint64_t tsc_offset;       /* the VM's, as far as apic knows */
     uint64_t pvclock_system; /* as the guest wrote it */
     uint32_t pvclock_version;
     uint32_t steal_version;

@@ -404,6 +404,7 @@ static void start_vcpus(struct vm *vm)
     vm->hopeless = vm->vcpu_count - 1;
     for (unsigned i = vm->vcpu_count - 1; i > 0; i--) {
         struct vcpu *v = vm->vcpu[i];
+        v->tsc_offset = vm->tsc_offset;
         v->waits_for_startup = v->halted = v->hopeless = true;
         sched_start(v, false);
     }
@@ -427,6 +428,7 @@ static void launch(struct vm *vm)
         return;
     }
     start_clock(vm);
+    v->tsc_offset = vm->tsc_offset;
     sched_switch_to(v);
     backend->vcpu_start(v, &start);
     vlapic_set_virtual_wire(&v->apic); /* as a firmware leaves the boot processor's */

@@ -80,7 +80,7 @@ struct vm {
     struct radix gpa_tables;   /* EPT */
     struct lock code_lock;     /* gpa_tables, once the VM runs: core/code_pages.c */
     void *arch;                /* the backend's part */
-    uint64_t tsc_offset;       /* guest TSC = TSC + this */
+    uint64_t tsc_offset;       /* guest TSC = TSC + this; atomic */
     uint64_t start_tsc;        /* TSC at 0 of the VM's clock */
     int64_t wall_clock_base;   /* seconds since 1970 at 0 of the VM's clock */
     uint64_t pvclock_wall;     /* as the guest wrote it */

@@ -364,7 +364,7 @@ void *host_current_vcpu(void)
 /* As the scheduler does it, at once: takes in what was posted, wakes who has a reason. */
 void sched_notify(struct vcpu *v, uint32_t requests)
 {
-    uint32_t posted = requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0);
+    uint32_t posted = requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC);
     bool locked = lock_held(&vm.lock);
     if (locked)
         lock_release(&vm.lock); /* another CPU would wait for it */
@@ -389,6 +389,12 @@ void sched_give_way(struct vcpu *v)
 void sched_set_timer(struct sched_timer *t, uint64_t at)
 {
     t->entry.at = at;
+}
+
+void host_call_others(host_call_fn *fn, void *arg)
+{
+    (void)fn;
+    (void)arg;
 }
 
 void host_relax(void)

@@ -102,7 +102,7 @@ static void x2apic_ids_differ(void **state)
 static void tsc_deadline(void **state)
 {
     (void)state;
-    vm.tsc_offset = UINT64_C(500000);
+    vm.tsc_offset = vcpu.tsc_offset = UINT64_C(500000);
     set(&vcpu, MSR_IA32_APIC_BASE, ENABLED | APIC_BASE_BSP | APIC_BASE_X2APIC);
     set(&vcpu, X2(VLAPIC_SVR), 0x1ff);
     set(&vcpu, X2(VLAPIC_LVT_TIMER), 2 << 17 | 0xec);
@@ -153,7 +153,8 @@ static void tsc_write(void **state)
 static void tsc_adjust(void **state)
 {
     (void)state;
-    vm.tsc_offset = 77;
+    vm.tsc_offset = vcpu.tsc_offset = 77;
+    vm.start_tsc = 0 - UINT64_C(77);
     assert_int_equal(get(&vcpu, MSR_IA32_TSC_ADJUST), 0);
     set(&vcpu, MSR_IA32_TSC_ADJUST, 1000);
     assert_int_equal(vm.tsc_offset, 1077);
@@ -288,7 +289,7 @@ static void pvclock_system(void **state)
 {
     (void)state;
     vm.start_tsc = 200000;
-    vm.tsc_offset = 0 - vm.start_tsc;
+    vm.tsc_offset = vcpu.tsc_offset = 0 - vm.start_tsc;
     set(&vcpu, PVCLOCK_MSR_SYSTEM, CLOCK_AT | PVCLOCK_ENABLE);
     assert_int_equal(get(&vcpu, PVCLOCK_MSR_SYSTEM), CLOCK_AT | PVCLOCK_ENABLE);
     struct pvclock_system s = clock_of(CLOCK_AT);

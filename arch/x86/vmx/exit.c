@@ -244,7 +244,7 @@ static bool look(struct vcpu *v)
         vcpu_request(v, REQUEST_STOP); /* for good */
         return leave(v, OUTCOME_STOP);
     }
-    if (unlikely(requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0)))
+    if (unlikely(requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC)))
         interrupt_collect(v, requests);
     if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
         return leave(v, OUTCOME_BLOCK);
