@@ -226,8 +226,11 @@ void interrupt_apic_effects(struct vcpu *v)
 {
     struct vlapic_effects e;
     vlapic_take_effects(&v->apic, &e);
-    if (e.ipi)
+    if (e.ipi) {
         send(v->vm, v->apic.id, &e.message);
+        if (e.message.mode == APIC_MODE_INIT)
+            sched_await_exits(v->vm, REQUEST_INIT);
+    }
     if (e.eoi_broadcast) {
         lock_take(&v->vm->lock);
         vioapic_eoi(&v->vm->ioapic, e.eoi_vector);

@@ -47,7 +47,7 @@ void interrupt_rearm_devices(struct vm *vm);
 void interrupt_follow_tsc(struct vcpu *v);
 /* IA32_TSC_ADJUST of all vCPUs. */
 uint64_t vm_tsc_adjust(const struct vm *vm);
-/* Guest TSC as v's APIC knows it: behind vm_guest_tsc() between a move and interrupt_follow_tsc(). */
+/* Guest TSC as v's APIC knows it: late from a move to interrupt_follow_tsc(). */
 uint64_t vcpu_guest_tsc(const struct vcpu *v, uint64_t now);
 /* Guest TSC, and nanoseconds of the VM's clock, at host TSC now. */
 uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now);

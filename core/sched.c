@@ -174,6 +174,21 @@ void sched_notify(struct vcpu *v, uint32_t requests)
     }
 }
 
+static void has_exited(void *arg)
+{
+    (void)arg; /* it runs behind an exit: the requests are looked at before the next entry */
+}
+
+void sched_await_exits(struct vm *vm, uint32_t requests)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *v = vm->vcpu[i];
+        if ((__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & requests) &&
+            state_of(v) == VCPU_RUNNING && v->cpu != host_cpu_index())
+            host_call_on(v->cpu, has_exited, NULL);
+    }
+}
+
 void sched_give_way(struct vcpu *v)
 {
     v->yielded = true;

@@ -18,6 +18,9 @@ void sched_init(uint64_t slice_ns);
 void sched_start(struct vcpu *v, bool runs);
 /* Sets request bits and makes v's CPU see them: from any CPU, with any locks below QUEUE held. */
 void sched_notify(struct vcpu *v, uint32_t requests);
+/* Returns when no vCPU of vm that had one of these requests is in its guest any more. No lock is
+ * held. */
+void sched_await_exits(struct vm *vm, uint32_t requests);
 /* From an exit: v lets the others go first. */
 void sched_give_way(struct vcpu *v);
 /* Sets t for a TSC value on this CPU, wherever it was; TIMERQ_NEVER: off. Calls for one timer must

@@ -55,13 +55,15 @@ void irq_eoi(unsigned vector, struct irq_frame *frame)
 
 bool wait_for(const volatile uint32_t *word, uint32_t value, uint32_t ms)
 {
-    uint64_t start = rdtsc(), ticks = ms * guest_tsc_khz();
-    while (*word < value) {
-        if (rdtsc() - start > ticks)
-            return *word >= value;
-        pause();
+    /* In ten parts: whoever is waited for may be about to move the TSC. */
+    uint64_t start = rdtsc(), ticks = ms * guest_tsc_khz() / 10;
+    for (unsigned parts = 0; *word < value && parts < 10; pause()) {
+        if (rdtsc() - start <= ticks)
+            continue;
+        start = rdtsc();
+        parts++;
     }
-    return true;
+    return *word >= value;
 }
 
 void wait_us(uint64_t us)

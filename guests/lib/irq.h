@@ -30,7 +30,7 @@ struct cpu {
     volatile uint32_t beats;     /* counts while it has nothing to do */
     void (*volatile job)(void *arg);
     void *volatile arg;
-    volatile uint32_t jobs_done;
+    volatile uint32_t jobs_posted, jobs_done;
     volatile uint32_t seen[256]; /* interrupts by vector; 2: NMIs */
     struct cpu_start start;
 };

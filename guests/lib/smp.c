@@ -35,20 +35,18 @@ NORETURN void smp_main(uint32_t id, const char *page)
     memcpy(&cpu->start, page + (smp_report - smp_trampoline), sizeof(cpu->start));
     cpu->id = id;
     cpu->x2apic = rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_X2APIC;
-    cpu->job = NULL;
+    cpu->jobs_done = cpu->jobs_posted; /* an INIT may have ended the last one */
     __atomic_add_fetch(&cpu->starts, 1, __ATOMIC_SEQ_CST);
     irq_on();
     for (;;) {
-        void (*job)(void *arg) = cpu->job;
         cpu->beats++;
-        if (!job) {
+        if (cpu->jobs_done == cpu->jobs_posted) {
             pause();
             continue;
         }
-        job(cpu->arg);
+        cpu->job(cpu->arg);
         irq_on();
-        cpu->job = NULL;
-        __atomic_add_fetch(&cpu->jobs_done, 1, __ATOMIC_SEQ_CST);
+        __atomic_add_fetch(&cpu->jobs_done, 1, __ATOMIC_SEQ_CST); /* the next may come at once */
     }
 }
 
@@ -71,17 +69,17 @@ bool cpu_start(unsigned id, uint8_t vector)
 void cpu_post(unsigned id, void (*job)(void *arg), void *arg)
 {
     cpus[id].arg = arg;
-    __atomic_store_n(&cpus[id].job, job, __ATOMIC_SEQ_CST);
+    cpus[id].job = job;
+    __atomic_add_fetch(&cpus[id].jobs_posted, 1, __ATOMIC_SEQ_CST);
 }
 
 bool cpu_finished(unsigned id)
 {
-    return !cpus[id].job;
+    return cpus[id].jobs_done == cpus[id].jobs_posted;
 }
 
 bool cpu_call(unsigned id, void (*job)(void *arg), void *arg)
 {
-    uint32_t before = cpus[id].jobs_done;
     cpu_post(id, job, arg);
-    return wait_for(&cpus[id].jobs_done, before + 1, PATIENCE_MS);
+    return wait_for(&cpus[id].jobs_done, cpus[id].jobs_posted, PATIENCE_MS);
 }

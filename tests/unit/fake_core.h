@@ -381,6 +381,12 @@ void sched_notify(struct vcpu *v, uint32_t requests)
     v->wake_at = UINT64_MAX;
 }
 
+void sched_await_exits(struct vm *of, uint32_t requests)
+{
+    assert_false(lock_held(&of->lock));
+    (void)requests;
+}
+
 void sched_give_way(struct vcpu *v)
 {
     vcpu_request(v, REQUEST_RESCHEDULE);
