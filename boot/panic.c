@@ -13,6 +13,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "boot/panic.h"
+#include "boot/platform.h"
 #include "core/backend.h"
 #include "core/host.h"
 #include "core/lib/lock.h"
@@ -20,7 +21,6 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/vm.h"
-#include "drivers/hw/uart.h"
 
 #define FRAMES      24
 #define STACK_WORDS 1024
@@ -150,7 +150,7 @@ bool host_panic_begin(void)
                                     __ATOMIC_ACQUIRE)) {
         lock_break_all();
         stop_others();
-        uart_set_synchronous();
+        platform_console_synchronous();
         return true;
     }
     if (none != me) {
@@ -183,7 +183,7 @@ static void print_others(void)
 
 static NORETURN void rest_in_peace(void)
 {
-    uart_set_synchronous();
+    platform_console_synchronous();
     for (;;) {
         cli();
         hlt();

@@ -43,6 +43,8 @@
 /* The consoles below: their drivers' state. */
 static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
+static char console_tx[1 << 16], console_rx[1 << 10];
+static struct uart console_uart = UART_INIT(console_tx, console_rx);
 static uint16_t uart_port;
 static struct framebuffer screen;
 static bool screen_on;
@@ -94,7 +96,7 @@ void platform_console_early(const char *cmdline)
     boot_option(cmdline, "console", option, sizeof(option));
     /* Bochs and QEMU answer a read of their debug port with its number. */
     debug_port = in8(DEBUG_PORT) == DEBUG_PORT;
-    if (choose_uart(option, &uart_port, &baud) && !uart_init(uart_port, baud))
+    if (choose_uart(option, &uart_port, &baud) && !uart_init(&console_uart, uart_port, baud))
         log_warn("console: no UART answers at port %#x", uart_port);
 }
 
@@ -133,9 +135,9 @@ static void uart_text(const char *text, size_t len)
     for (size_t start = 0, i = 0; i <= len; i++) {
         if (i < len && text[i] != '\n')
             continue;
-        uart_write(text + start, i - start);
+        uart_write(&console_uart, text + start, i - start);
         if (i < len)
-            uart_write("\r\n", 2);
+            uart_write(&console_uart, "\r\n", 2);
         start = i + 1;
     }
 }
@@ -154,20 +156,20 @@ void host_console_write(const char *text, size_t len)
 
 size_t host_console_room(void)
 {
-    return uart_room();
+    return uart_room(&console_uart);
 }
 
 void host_console_poll(void)
 {
     lock_take(&console_lock);
-    uart_poll();
+    uart_poll(&console_uart);
     lock_release(&console_lock);
 }
 
 int host_console_read(void)
 {
     lock_take(&console_lock);
-    int c = uart_read();
+    int c = uart_read(&console_uart);
     lock_release(&console_lock);
     return c;
 }
@@ -261,7 +263,7 @@ static bool uart_interrupts; /* else it is polled */
 
 uint64_t host_console_deadline(void)
 {
-    if (!uart_present() || uart_interrupts)
+    if (!uart_present(&console_uart) || uart_interrupts)
         return UINT64_MAX;
     return host_now() + host_ns_to_tsc(POLL_NS);
 }
@@ -278,7 +280,7 @@ static void route_uart(void)
         flags = acpi.overrides[i].flags;
     }
     bool active_low = (flags & 3) == 3, level = (flags >> 2 & 3) == 3;
-    if (!uart_present())
+    if (!uart_present(&console_uart))
         return;
     if (uart_port == COM1 || uart_port == COM2)
         uart_interrupts = ioapic_route(gsi, VECTOR_UART, lapic_id(), level, active_low);
@@ -378,15 +380,20 @@ static void acpi_poweroff(void)
     settle();
 }
 
+void platform_console_synchronous(void)
+{
+    uart_set_synchronous(&console_uart);
+}
+
 void host_poweroff(void)
 {
-    uart_flush();
+    uart_flush(&console_uart);
     acpi_poweroff();
     for (const char *s = "Shutdown"; *s; s++)
         out8(BOCHS_SHUTDOWN, (uint8_t)*s);
     settle();
     log_info("this machine does not switch itself off: do it by hand");
-    uart_flush();
+    uart_flush(&console_uart);
     for (;;) {
         cli();
         hlt();
@@ -395,7 +402,7 @@ void host_poweroff(void)
 
 void host_reboot(void)
 {
-    uart_flush();
+    uart_flush(&console_uart);
     if (acpi_found && acpi.has_reset) {
         gas_write(&acpi.reset_reg, acpi.reset_value, 1);
         settle();

@@ -15,6 +15,8 @@ void platform_console_early(const char *cmdline);
 void platform_console_screen(const struct boot_framebuffer *fb, void *mapped);
 /* Its memory is about to become unreachable. */
 void platform_console_screen_off(void);
+/* From now on text goes out at once, without rings and interrupts: for panic. */
+void platform_console_synchronous(void);
 /* Reads the ACPI tables. */
 void platform_acpi(const struct boot_info *info);
 uint16_t platform_pm_timer_port(void);

@@ -13,7 +13,7 @@
 #include "core/machine.h"
 
 #define PROMPT      "plinth> "
-#define LINE_SIZE   256
+#define LINE_SIZE   COMMAND_LINE_MAX
 /* What one exit may add at most: a hypercall's text as lines of one byte, with their prefixes. */
 #define ROOM_NEEDED 45056
 #define ERASE_LINE  "\r\x1b[K"

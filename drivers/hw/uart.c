@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Driver of the console's UART. Writes never wait for the line unless the ring is full: at 115200
- * baud a byte takes 87 us, the time of many VM exits. Data sheet: National Semiconductor PC16550D.
+ * Driver of UARTs: the console's and the debugger's. Writes never wait for the line unless the ring
+ * is full: at 115200 baud a byte takes 87 us, the time of many VM exits. Data sheet: National
+ * Semiconductor PC16550D.
  */
 #include "drivers/hw/uart.h"
 
@@ -37,16 +38,9 @@
 /* How often to ask a line that never gets ready (no UART behind the port any more). */
 #define PATIENCE    10000000
 
-static uint16_t base;
-static bool present, synchronous, tx_interrupt;
-static unsigned depth = 1;
-static char tx_buffer[1 << 16], rx_buffer[1 << 10];
-static struct ring tx = {tx_buffer, sizeof(tx_buffer), 0, 0};
-static struct ring rx = {rx_buffer, sizeof(rx_buffer), 0, 0};
-
-bool uart_init(uint16_t port, uint32_t baud)
+bool uart_init(struct uart *u, uint16_t base, uint32_t baud)
 {
-    base = port;
+    u->base = base;
     out8(base + REG_SCRATCH, 0x5a);
     if (in8(base + REG_SCRATCH) != 0x5a || in8(base + REG_LSR) == 0xff)
         return false;
@@ -57,93 +51,94 @@ bool uart_init(uint16_t port, uint32_t baud)
     out8(base + REG_IER, (uint8_t)(divisor >> 8));
     out8(base + REG_LCR, LCR_8N1);
     out8(base + REG_FCR, FCR_ENABLE | FCR_CLEAR | FCR_TRIGGER);
-    depth = (in8(base + REG_IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_DEPTH : 1;
+    u->depth = (in8(base + REG_IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_DEPTH : 1;
     out8(base + REG_MCR, MCR_ON);
     out8(base + REG_IER, IER_RX);
-    present = true;
+    u->present = true;
     return true;
 }
 
-bool uart_present(void)
+bool uart_present(const struct uart *u)
 {
-    return present;
+    return u->present;
 }
 
-static void want_tx_interrupt(bool on)
+static void want_tx_interrupt(struct uart *u, bool on)
 {
-    if (tx_interrupt == on)
+    if (u->tx_interrupt == on)
         return;
-    tx_interrupt = on;
-    out8(base + REG_IER, on ? IER_RX | IER_THRE : IER_RX);
+    u->tx_interrupt = on;
+    out8(u->base + REG_IER, on ? IER_RX | IER_THRE : IER_RX);
 }
 
-static void push_out(void)
+static void push_out(struct uart *u)
 {
     char c;
-    if (ring_used(&tx) && (in8(base + REG_LSR) & LSR_THRE))
-        for (unsigned i = 0; i < depth && ring_get(&tx, &c); i++)
-            out8(base + REG_DATA, (uint8_t)c);
-    want_tx_interrupt(ring_used(&tx) != 0);
+    if (ring_used(&u->tx) && (in8(u->base + REG_LSR) & LSR_THRE))
+        for (unsigned i = 0; i < u->depth && ring_get(&u->tx, &c); i++)
+            out8(u->base + REG_DATA, (uint8_t)c);
+    want_tx_interrupt(u, ring_used(&u->tx) != 0);
 }
 
-void uart_poll(void)
+void uart_poll(struct uart *u)
 {
-    if (!present)
+    if (!u->present)
         return;
     /* Until the UART has no cause left: its line is edge-triggered at the IOAPIC, so a cause that
      * stays would be the last interrupt ever. */
     for (unsigned round = 0; round < POLL_ROUNDS; round++) {
-        push_out();
+        push_out(u);
         /* A ring that is full loses the newest, as any terminal line would. */
-        for (unsigned i = 0; i < FIFO_DEPTH && (in8(base + REG_LSR) & LSR_DATA); i++)
-            ring_put(&rx, (char)in8(base + REG_DATA));
-        if (in8(base + REG_IIR) & IIR_NONE)
+        for (unsigned i = 0; i < FIFO_DEPTH && (in8(u->base + REG_LSR) & LSR_DATA); i++)
+            ring_put(&u->rx, (char)in8(u->base + REG_DATA));
+        if (in8(u->base + REG_IIR) & IIR_NONE)
             break;
     }
 }
 
-void uart_write(const char *text, size_t len)
+void uart_write(struct uart *u, const char *text, size_t len)
 {
-    if (!present)
+    if (!u->present)
         return;
     unsigned patience = PATIENCE;
     for (size_t i = 0; i < len; i++) {
-        while (!ring_put(&tx, text[i]) && patience) {
-            push_out();
+        while (!ring_put(&u->tx, text[i]) && patience) {
+            push_out(u);
             patience--;
         }
     }
     if (!patience)
-        present = false; /* the line is dead: never wait for it again */
-    if (synchronous)
-        uart_flush();
+        u->present = false; /* the line is dead: never wait for it again */
+    if (u->synchronous)
+        uart_flush(u);
     else
-        push_out();
+        push_out(u);
 }
 
-size_t uart_room(void)
+size_t uart_room(const struct uart *u)
 {
-    return present ? ring_room(&tx) : SIZE_MAX;
+    return u->present ? ring_room(&u->tx) : SIZE_MAX;
 }
 
-int uart_read(void)
+int uart_read(struct uart *u)
 {
     char c;
-    return ring_get(&rx, &c) ? (unsigned char)c : -1;
+    return ring_get(&u->rx, &c) ? (unsigned char)c : -1;
 }
 
-void uart_flush(void)
+void uart_flush(struct uart *u)
 {
-    if (!present)
+    if (!u->present)
         return;
-    for (unsigned patience = PATIENCE; ring_used(&tx) && patience; patience--)
-        push_out();
-    for (unsigned patience = PATIENCE; !(in8(base + REG_LSR) & LSR_IDLE) && patience; patience--)
+    for (unsigned patience = PATIENCE; ring_used(&u->tx) && patience; patience--)
+        push_out(u);
+    unsigned left = PATIENCE;
+    while (!(in8(u->base + REG_LSR) & LSR_IDLE) && left--)
         pause();
 }
 
-void uart_set_synchronous(void)
+void uart_set_synchronous(struct uart *u)
 {
-    synchronous = true;
-    uart_flush();
+    u->synchronous = true;
+    uart_flush(u);
 }

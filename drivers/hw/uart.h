@@ -1,26 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The physical serial line (16550 family): the operator's console. Output goes through a ring which
- * is drained whenever the line takes more; only a full ring makes a writer wait.
+ * A physical serial line (16550 family): the operator's console, the debugger's wire. Output goes
+ * through a ring which is drained whenever the line takes more; only a full ring makes a writer
+ * wait. Who shares one among CPUs brings a lock.
  */
 #ifndef DRIVERS_HW_UART_H
 #define DRIVERS_HW_UART_H
 
-#include "core/lib/bits.h"
+#include "core/lib/ring.h"
+
+struct uart {
+    struct ring tx, rx;
+    uint16_t base;       /* first port */
+    uint8_t depth;       /* bytes of the transmitter's FIFO */
+    bool present, synchronous, tx_interrupt;
+};
+
+/* Over two buffers whose sizes are powers of two. */
+#define UART_INIT(tx_buffer, rx_buffer) \
+    {.tx = {tx_buffer, sizeof(tx_buffer), 0, 0}, .rx = {rx_buffer, sizeof(rx_buffer), 0, 0}}
 
 /* Sets the port up (8N1, FIFOs on, interrupts on received data). False: no UART answers there. */
-bool uart_init(uint16_t port, uint32_t baud);
-bool uart_present(void);
+bool uart_init(struct uart *u, uint16_t port, uint32_t baud);
+bool uart_present(const struct uart *u);
 /* Queues text, waiting for room if it must. */
-void uart_write(const char *text, size_t len);
-size_t uart_room(void);
+void uart_write(struct uart *u, const char *text, size_t len);
+size_t uart_room(const struct uart *u);
 /* Moves bytes from the ring to the line and from the line to the input ring. */
-void uart_poll(void);
+void uart_poll(struct uart *u);
 /* The next byte received, or -1. */
-int uart_read(void);
+int uart_read(struct uart *u);
 /* Waits until everything queued has left the machine. */
-void uart_flush(void);
+void uart_flush(struct uart *u);
 /* From now on write at once, without the ring: for panic. */
-void uart_set_synchronous(void);
+void uart_set_synchronous(struct uart *u);
 
 #endif

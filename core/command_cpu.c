@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The list of CPUs. What others write is read once and only compared: a vCPU that a CPU holds may
- * be gone by the time it is looked at, so its name is found among those of the VMs that there are.
+ * The list of CPUs: asks no CPU for anything and takes no lock, it must answer when one of them
+ * hangs. What others write is read once and only compared: a vCPU that a CPU holds may be gone by
+ * the time it is looked at, so its name is found among those of the VMs that there are.
  */
-#include "core/cpu_command.h"
-
+#include "core/commands.h"
 #include "core/host.h"
 #include "core/vm.h"
 
@@ -45,8 +45,10 @@ static void show(unsigned cpu, fmt_sink_fn *sink, void *ctx)
               skew);
 }
 
-void cpu_command_list(fmt_sink_fn *sink, void *ctx)
+void command_cpu(const struct call *c)
 {
+    fmt_sink_fn *sink = c->sink;
+    void *ctx = c->ctx;
     uint32_t apic_id;
     const char *why;
     fmt_write(sink, ctx, "  %3s %8s  %-7s %-20s %11s %11s  %s\n", "CPU", "APIC ID", "STATE",
