@@ -43,7 +43,7 @@
 /* The consoles below: their drivers' state. */
 static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
-static char console_tx[1 << 16], console_rx[1 << 10];
+static char console_tx[1 << 16], console_rx[1 << 14];
 static struct uart console_uart = UART_INIT(console_tx, console_rx);
 static uint16_t uart_port;
 static struct framebuffer screen;
@@ -172,6 +172,21 @@ int host_console_read(void)
     int c = uart_read(&console_uart);
     lock_release(&console_lock);
     return c;
+}
+
+void host_console_flow(enum host_flow flow)
+{
+    static const enum uart_flow flows[] = {[HOST_FLOW_NONE] = UART_FLOW_NONE,
+                                           [HOST_FLOW_RTS] = UART_FLOW_RTS,
+                                           [HOST_FLOW_XON] = UART_FLOW_XON};
+    lock_take(&console_lock);
+    uart_set_flow(&console_uart, flows[flow]);
+    lock_release(&console_lock);
+}
+
+uint64_t host_console_lost(void)
+{
+    return console_uart.lost;
 }
 
 /* --- ACPI --- */

@@ -13,8 +13,8 @@ void command_attach(const struct call *c)
     if (!vm)
         return;
     if (vm->state != VM_RUNNING && vm->state != VM_STARTING) {
-        SAY(c, "vm %s is %s: only a running VM has a console to attach to\n", vm->name,
-            vm_state_name(vm));
+        REFUSE(c, "vm %s is %s: only a running VM has a console to attach to\n", vm->name,
+               vm_state_name(vm));
         return;
     }
     SAY(c, "attached to %s; %s leaves it\n", vm->name, CONSOLE_ESCAPE_NAME);

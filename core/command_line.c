@@ -97,6 +97,7 @@ static void say_unknown(const struct call *c, const struct command *table, size_
 {
     size_t n = strlen(w->at[0]);
     unsigned found = 0;
+    call_ended(c, COMMAND_USAGE);
     for (size_t i = 0; i < count; i++)
         if (strlen(table[i].name) > n && table[i].name[n] == ' ' &&
             memcmp(table[i].name, w->at[0], n) == 0)
@@ -166,6 +167,7 @@ static bool usage_option(const char *usage, const char *word, size_t n, bool *va
 void command_usage(const struct call *c)
 {
     const struct command *k = c->command;
+    call_ended(c, COMMAND_USAGE);
     if (*k->usage)
         SAY(c, "usage: %s %s\n", k->name, k->usage);
     else
@@ -231,7 +233,12 @@ const struct command *command_parse(const struct command *table, size_t count, c
     c->json = false;
     c->argc = c->option_count = 0;
     c->argv[0] = NULL;
-    if (!split(c, line, &w) || !w.count)
+    call_ended(c, COMMAND_DONE);
+    if (!split(c, line, &w)) {
+        call_ended(c, COMMAND_USAGE);
+        return NULL;
+    }
+    if (!w.count)
         return NULL;
     c->command = find(table, count, &w, &length);
     if (!c->command) {

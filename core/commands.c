@@ -66,7 +66,7 @@ void command_help(const struct call *c)
         found++;
     }
     if (!found)
-        SAY(c, "unknown command '%s'; try help\n", name);
+        REFUSE(c, "unknown command '%s'; try help\n", name);
 }
 
 struct vm *call_vm(const struct call *c, unsigned i)
@@ -75,7 +75,7 @@ struct vm *call_vm(const struct call *c, unsigned i)
     struct vm *vm = vm_find(name);
     if (vm)
         return vm;
-    SAY(c, "no VM is called '%s'; there are:", name);
+    REFUSE(c, "no VM is called '%s'; there are:", name);
     for (unsigned k = 0; k < vm_count(); k++)
         SAY(c, " %s", vm_at(k)->name);
     SAY(c, "%s\n", vm_count() ? "" : " none");
@@ -88,15 +88,17 @@ static void note(const char *line)
     log_info("operator: %s", line);
 }
 
-void command_run(char *line, fmt_sink_fn *sink, void *ctx)
+enum command_status command_run(char *line, fmt_sink_fn *sink, void *ctx)
 {
-    struct call c = {.sink = sink, .ctx = ctx};
+    uint8_t status = COMMAND_DONE;
+    struct call c = {.sink = sink, .ctx = ctx, .status = &status};
     char said[COMMAND_LINE_MAX];
     str_copy(said, sizeof(said), line);
     const struct command *k = command_parse(commands, ARRAY_LEN(commands), line, &c);
     if (!k)
-        return;
+        return status;
     if (k->changes)
         note(said);
     k->fn(&c);
+    return status;
 }

@@ -26,7 +26,7 @@ enum command_group {
 
 /* Runs one line (which it cuts into words, at most COMMAND_LINE_MAX bytes) and writes the answer to
  * sink. */
-void command_run(char *line, fmt_sink_fn *sink, void *ctx);
+enum command_status command_run(char *line, fmt_sink_fn *sink, void *ctx);
 
 /* For commands: the VM that argument i names, or NULL after an error that says which there are. */
 struct vm *call_vm(const struct call *c, unsigned i);
