@@ -27,6 +27,7 @@ struct cpu_sched {
     struct runq queue;
     struct timerq timers;   /* only this CPU sets; others may cancel */
     struct vcpu *running;   /* between pick and put */
+    uint64_t paid_until;    /* TSC: somebody has paid for this CPU's time up to here; its own */
 } __attribute__((aligned(64)));
 
 static struct cpu_sched cpus[CPU_MAX];
@@ -437,7 +438,7 @@ static void share(const struct cpu_sched *c)
 }
 
 struct turn {
-    uint64_t begin, ran; /* TSC; ticks in the guest */
+    uint64_t begin;      /* TSC */
     uint64_t until;      /* OUTCOME_BLOCK: for how long */
     uint32_t but;        /* requests for which it does not block */
 };
@@ -462,10 +463,7 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     lock_release(&c->lock);
     v->look_at = 0;
     enum outcome outcome = backend->run(v);
-    uint64_t now = host_now();
-    t->ran = now - t->begin;
-    v->ran += t->ran;
-    cap_charge(&v->vm->cap, now, t->ran);
+    v->ran += host_now() - t->begin;
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
     return outcome;
@@ -494,6 +492,16 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
     return may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;
 }
 
+/* v pays for all of this CPU's time since somebody has paid last, not only for what it has run: a
+ * guest whose timers keep the scheduler busy shall not do that at others' expense. */
+static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
+{
+    uint64_t now = host_now(), ticks = now - c->paid_until;
+    c->paid_until = now;
+    cap_charge(&v->vm->cap, now, ticks);
+    return ticks;
+}
+
 /* v has been picked. */
 static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
 {
@@ -502,9 +510,10 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     enum outcome outcome = turn(c, v, &t);
     if (outcome == OUTCOME_STOP && vm->stop_reason >= STOP_TRIPLE_FAULT && vm->stopper == v)
         report_vcpu(v); /* while its state is here */
+    uint64_t ticks = pay(c, v);
     lock_take(&c->lock);
     c->running = NULL;
-    runq_charge(&c->queue, &v->run, t.ran);
+    runq_charge(&c->queue, &v->run, ticks);
     if (outcome == OUTCOME_STOP) {
         runq_remove(&c->queue, &v->run);
         set_state(v, VCPU_OFF);
@@ -576,6 +585,7 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     if (!work && !anything_to_steal(c))
         host_idle(until);
     set_idle(me, false);
+    c->paid_until = host_now(); /* what nobody used */
 }
 
 /* --- the end --- */
@@ -622,9 +632,12 @@ static bool pass(struct cpu_sched *c, unsigned me)
 void sched_run(bool stop_when_idle)
 {
     struct cpu_sched *c = here();
+    c->paid_until = host_now();
     for (;;) {
         console_poll();
         bool worked = vm_work();
+        if (worked)
+            c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
@@ -637,6 +650,7 @@ void sched_run_other(void)
 {
     struct cpu_sched *c = here();
     unsigned me = host_cpu_index();
+    c->paid_until = host_now();
     while (likely(!__atomic_load_n(&closing, __ATOMIC_ACQUIRE)))
         if (!pass(c, me))
             rest(c, me, UINT64_MAX);
