@@ -15,6 +15,7 @@
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/observe.h"
 #include "core/vm.h"
 
 #define REASON_ENTRY_FAILED BIT(31)
@@ -333,8 +334,13 @@ __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
 enum outcome vmx_run(struct vcpu *v)
 {
     struct vmx_vcpu *xv = vmx_of(v);
+    bool observed = observe_wanted(v);
+    if (unlikely(observed != xv->observed))
+        vmx_choose_way(v, observed);
     if (!look(v))
         return (enum outcome)xv->outcome;
+    if (unlikely(observed))
+        vmx_observe_entry(v);
     if (!vmx_enter(v, xv->launched)) {
         uint32_t error = vmcs_get(INSTRUCTION_ERROR);
         return vm_stop(v->vm, STOP_ENTRY_FAILED, "VM entry refused: error %u, %s", error,
