@@ -16,6 +16,7 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
+#include "core/job.h"
 #include "core/lib/lock.h"
 #include "core/log.h"
 #include "core/power.h"
@@ -448,8 +449,8 @@ struct turn {
     uint32_t but;        /* requests for which it does not block */
 };
 
-/* How long v has waited since it was woken. */
-static void note_latency(struct vcpu *v, uint64_t now)
+/* v's turn begins: how long it has waited for it. */
+static __attribute__((noinline)) void note_turn(struct vcpu *v, uint64_t now)
 {
     uint64_t waited = now > v->runnable_since ? now - v->runnable_since : 0;
     trace_event(TRACE_IN, v, (uint32_t)min_u64(waited, UINT32_MAX));
@@ -468,7 +469,8 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     share(c); /* now that whoever ran before can be taken away */
     host_load_space(v->vm->space.root);
     guest_time_enter(v, t->begin);
-    note_latency(v, t->begin);
+    if (v->woken || unlikely(trace_wanted()))
+        note_turn(v, t->begin);
     v->slice_begin = t->begin;
     v->slice_end = t->begin + room;
     lock_take(&c->lock);
@@ -513,8 +515,7 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
     return may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;
 }
 
-static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, const struct turn *t,
-                           enum outcome outcome)
+static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome outcome)
 {
     enum trace_why why = TRACE_WHY_PREEMPTED;
     if (outcome == OUTCOME_STOP)
@@ -525,9 +526,9 @@ static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, const struct tur
         why = TRACE_WHY_SLICE;
     else if (v->yielded)
         why = TRACE_WHY_YIELDED;
-    else if (!cap_left(&v->vm->cap, t->begin + t->ran))
+    else if (!cap_left(&v->vm->cap, host_now()))
         why = TRACE_WHY_CAPPED;
-    trace_record_now(TRACE_OUT, v, why);
+    trace_event(TRACE_OUT, v, why);
 }
 
 /* v has been picked. */
@@ -541,8 +542,8 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     lock_take(&c->lock);
     c->running = NULL;
     runq_charge(&c->queue, &v->run, t.ran);
-    if (unlikely(trace_wanted() & BIT(TRACE_OUT)) && t.ran)
-        trace_out(c, v, &t, outcome);
+    if (unlikely(trace_wanted()) && t.ran)
+        trace_out(c, v, outcome);
     if (outcome == OUTCOME_STOP) {
         runq_remove(&c->queue, &v->run);
         set_state(v, VCPU_OFF);
@@ -671,7 +672,7 @@ void sched_run(bool stop_when_idle)
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, host_console_deadline());
+            rest(c, 0, min_u64(host_console_deadline(), job_deadline()));
         }
     }
 }

@@ -56,7 +56,7 @@ COLD void trace_record_now(enum trace_kind kind, const struct vcpu *v, uint32_t 
         .vm = v ? (uint16_t)v->vm->slot : TRACE_NOBODY,
         .value = value,
     };
-    if (ring->buf)
+    if (ring->buf && (trace_wanted() & BIT(kind)))
         trace_ring_put(ring, &r);
 }
 

@@ -35,12 +35,13 @@ static inline uint32_t trace_wanted(void)
     return __atomic_load_n(&trace_kinds, __ATOMIC_RELAXED);
 }
 
-/* v: whom it is about; NULL: nobody. Not from NMI handlers. */
+/* Records it if its kind is wanted. v: whom it is about; NULL: nobody. Not from NMI handlers. */
 void trace_record_now(enum trace_kind kind, const struct vcpu *v, uint32_t value);
 
+/* Off, nothing but this test; which kinds are wanted is asked behind it. */
 static inline void trace_event(enum trace_kind kind, const struct vcpu *v, uint32_t value)
 {
-    if (unlikely(trace_wanted() & BIT(kind)))
+    if (unlikely(trace_wanted()))
         trace_record_now(kind, v, value);
 }
 
