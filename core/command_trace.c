@@ -43,8 +43,8 @@ static bool take_records(const struct call *c)
     if (!text)
         return true;
     if (!call_number(text, &n) || n < TRACE_RECORDS_MIN || n > TRACE_RECORDS_MAX || (n & (n - 1))) {
-        SAY(c, "--records %s: a power of two from %u to %u\n", text, TRACE_RECORDS_MIN,
-            TRACE_RECORDS_MAX);
+        REFUSE(c, "--records %s: a power of two from %u to %u\n", text, TRACE_RECORDS_MIN,
+               TRACE_RECORDS_MAX);
         return false;
     }
     records_wanted = n;
@@ -56,7 +56,7 @@ void command_trace_start(const struct call *c)
     uint32_t kinds = 0;
     for (unsigned i = 0; i < c->argc; i++)
         if (!add_group(c->argv[i], &kinds)) {
-            SAY(c, "nothing is traced by the name of '%s'; there are:", c->argv[i]);
+            REFUSE(c, "nothing is traced by the name of '%s'; there are:", c->argv[i]);
             for (unsigned k = 0; k < TRACE_GROUPS; k++)
                 SAY(c, " %s", trace_groups[k].name);
             SAY(c, "\n");
@@ -67,7 +67,8 @@ void command_trace_start(const struct call *c)
     if (!take_records(c))
         return;
     if (trace_start(kinds, records_wanted) != PL_OK) {
-        SAY(c, "no memory for %lu records on each of %u CPUs\n", records_wanted, host_cpu_count());
+        REFUSE(c, "no memory for %lu records on each of %u CPUs\n", records_wanted,
+               host_cpu_count());
         return;
     }
     look_again();
@@ -237,7 +238,7 @@ void command_trace_show(const struct call *c)
 {
     uint64_t most = SHOWN_DEFAULT;
     if (c->argc && (!call_number(c->argv[0], &most) || !most || most > SHOWN_MAX)) {
-        SAY(c, "%s: a number of records from 1 to %u\n", c->argv[0], SHOWN_MAX);
+        REFUSE(c, "%s: a number of records from 1 to %u\n", c->argv[0], SHOWN_MAX);
         return;
     }
     uint64_t n = merge_begin(most);
@@ -336,7 +337,7 @@ static uint64_t dump_step(fmt_sink_fn *sink, void *ctx)
 void command_trace_dump(const struct call *c)
 {
     if (!trace_ring_of(0)) {
-        SAY(c, "there are no records; trace start begins\n");
+        REFUSE(c, "there are no records; trace start begins\n");
         return;
     }
     memset(&dump, 0, sizeof(dump));

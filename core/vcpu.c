@@ -10,7 +10,6 @@
 #include "core/guest_cpu.h"
 #include "core/host.h"
 #include "core/lib/string.h"
-#include "core/observe.h"
 #include "core/sched.h"
 #include "core/vm.h"
 #include "mm/pool.h"
@@ -174,7 +173,6 @@ out_vcpu:
 
 void vcpu_free(struct vcpu *v)
 {
-    observe_free(v);
     backend->vcpu_free(v);
     pool_free(v->apic_page);
     pool_free_pages(v->fpu, FPU_PAGES(host_fpu_size()));
