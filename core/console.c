@@ -7,6 +7,7 @@
 
 #include "core/commands.h"
 #include "core/host.h"
+#include "core/job.h"
 #include "core/lib/ring.h"
 #include "core/lib/string.h"
 #include "core/log.h"
@@ -123,7 +124,7 @@ static void run_line(void)
     command_run(copy, console_sink, NULL);
     flush_answer();
     log_lock();
-    if (!attached)
+    if (!attached && !job_running())
         show_prompt();
 }
 
@@ -213,6 +214,30 @@ static void read_ahead(void)
     }
 }
 
+static void prompt_again(void)
+{
+    flush_answer();
+    log_lock();
+    show_prompt();
+    log_unlock();
+}
+
+/* A command's answer goes on. False: the keys are the editor's. */
+static bool job_goes_on(void)
+{
+    char c;
+    if (!job_running())
+        return false;
+    read_ahead();
+    bool ended = false;
+    if (ring_used(&ahead) && job_key(ahead.buf[ahead.tail & (ahead.size - 1)]))
+        ended = ring_get(&ahead, &c);
+    if (!ended && job_poll())
+        return true;
+    prompt_again();
+    return false;
+}
+
 /* The next key that can be used now, or -1. */
 static int next_key(void)
 {
@@ -237,7 +262,7 @@ void console_poll(void)
         log_unlock();
     }
     int c;
-    while ((c = next_key()) >= 0) {
+    while (!job_goes_on() && (c = next_key()) >= 0) {
         if (attached) {
             to_guest((char)c);
         } else if (skip) {

@@ -16,10 +16,12 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
+#include "core/job.h"
 #include "core/lib/lock.h"
 #include "core/log.h"
 #include "core/power.h"
 #include "core/report.h"
+#include "core/trace.h"
 #include "core/vm.h"
 
 struct cpu_sched {
@@ -115,6 +117,9 @@ static void join(struct cpu_sched *c, unsigned cpu, struct vcpu *v)
 {
     v->cpu = cpu;
     v->runnable_since = host_now();
+    v->wakes++;
+    v->woken = true;
+    trace_event(TRACE_WAKE, v, cpu);
     bool front = runq_wake(&c->queue, &v->run);
     if (is_idle(cpu))
         host_kick(cpu);
@@ -234,11 +239,13 @@ static void run_timers(struct cpu_sched *c, unsigned me)
     while ((e = timerq_pop_due(&c->timers, now))) {
         struct sched_timer *t = container_of(e, struct sched_timer, entry);
         if (t->v) {
+            trace_event(TRACE_TIMER, t->v, TRACE_TIMER_VCPU);
             set_state(t->v, VCPU_QUEUED); /* on this queue and not cancelled: it was BLOCKED */
             join(c, me, t->v);
             continue;
         }
         lock_release(&c->lock);
+        trace_event(TRACE_TIMER, t->vm->vcpu[0], TRACE_TIMER_DEVICES);
         interrupt_device_time(t->vm);
         lock_take(&c->lock);
     }
@@ -439,9 +446,22 @@ static void share(const struct cpu_sched *c)
 
 struct turn {
     uint64_t begin;      /* TSC */
+    bool ran;            /* it was in its guest */
     uint64_t until;      /* OUTCOME_BLOCK: for how long */
     uint32_t but;        /* requests for which it does not block */
 };
+
+/* v's turn begins: how long it has waited for it. */
+static __attribute__((noinline)) void note_turn(struct vcpu *v, uint64_t now)
+{
+    uint64_t waited = now > v->runnable_since ? now - v->runnable_since : 0;
+    trace_event(TRACE_IN, v, (uint32_t)min_u64(waited, UINT32_MAX));
+    if (!v->woken)
+        return;
+    v->woken = false;
+    v->latency += waited;
+    v->latency_max = max_u64(v->latency_max, waited);
+}
 
 static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
@@ -451,6 +471,8 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     share(c); /* now that whoever ran before can be taken away */
     host_load_space(v->vm->space.root);
     guest_time_enter(v, t->begin);
+    if (v->woken || unlikely(trace_wanted()))
+        note_turn(v, t->begin);
     v->slice_begin = t->begin;
     v->slice_end = t->begin + room;
     lock_take(&c->lock);
@@ -464,6 +486,7 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     v->look_at = 0;
     enum outcome outcome = backend->run(v);
     v->ran += host_now() - t->begin;
+    t->ran = true;
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
     return outcome;
@@ -502,6 +525,22 @@ static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
     return ticks;
 }
 
+static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome outcome)
+{
+    enum trace_why why = TRACE_WHY_PREEMPTED;
+    if (outcome == OUTCOME_STOP)
+        why = TRACE_WHY_STOPPED;
+    else if (outcome == OUTCOME_BLOCK)
+        why = v->waits_for_startup ? TRACE_WHY_STARTUP : TRACE_WHY_HALTED;
+    else if (runq_turn(&c->queue, &v->run) == 0)
+        why = TRACE_WHY_SLICE;
+    else if (v->yielded)
+        why = TRACE_WHY_YIELDED;
+    else if (!cap_left(&v->vm->cap, host_now()))
+        why = TRACE_WHY_CAPPED;
+    trace_event(TRACE_OUT, v, why);
+}
+
 /* v has been picked. */
 static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
 {
@@ -514,6 +553,8 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     lock_take(&c->lock);
     c->running = NULL;
     runq_charge(&c->queue, &v->run, ticks);
+    if (unlikely(trace_wanted()) && t.ran)
+        trace_out(c, v, outcome);
     if (outcome == OUTCOME_STOP) {
         runq_remove(&c->queue, &v->run);
         set_state(v, VCPU_OFF);
@@ -550,6 +591,8 @@ static void steal(struct cpu_sched *c, unsigned me)
             of(e)->cpu = me;
         lock_release(&from->lock);
         if (e)
+            trace_event(TRACE_STEAL, of(e), (me + i) % n);
+        if (e)
             return;
     }
 }
@@ -582,8 +625,11 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     bool work = c->queue.count != 0;
     until = min_u64(until, timerq_next(&c->timers));
     lock_release(&c->lock);
-    if (!work && !anything_to_steal(c))
+    if (!work && !anything_to_steal(c)) {
+        trace_event(TRACE_IDLE, NULL, 0);
         host_idle(until);
+        trace_event(TRACE_BUSY, NULL, 0);
+    }
     set_idle(me, false);
     c->paid_until = host_now(); /* what nobody used */
 }
@@ -641,7 +687,7 @@ void sched_run(bool stop_when_idle)
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, host_console_deadline());
+            rest(c, 0, min_u64(host_console_deadline(), job_deadline()));
         }
     }
 }

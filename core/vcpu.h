@@ -131,6 +131,10 @@ struct vcpu {
     uint64_t exits[EXIT_KINDS];
     uint64_t ran;       /* TSC ticks in its slices */
     uint64_t switches;
+    uint64_t wakes;     /* times it became runnable; under its queue's lock */
+    uint64_t latency, latency_max; /* TSC ticks from there to its turn: sum, longest */
+    bool woken;         /* and has had no turn since */
+    struct observe_stats *observe_stats; /* NULL: exits are not measured; core/observe.h */
     uint8_t trail_at;          /* where the next goes; wraps by itself */
     uint8_t trail[VCPU_TRAIL]; /* kinds of the last exits, a ring */
 };

@@ -14,6 +14,7 @@
 #include "core/loader.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/observe.h"
 #include "core/panic.h"
 #include "core/report.h"
 #include "core/sched.h"
@@ -226,6 +227,7 @@ static void release(struct vm *vm)
 {
     sched_leave_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        observe_free(vm->vcpu[i]);
         vcpu_free(vm->vcpu[i]);
         vm->vcpu[i] = NULL;
     }
