@@ -13,6 +13,7 @@
 
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/gdb.h"
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
@@ -354,7 +355,7 @@ static void ignore_startup(struct vcpu *v)
 
 static bool wakes(struct vcpu *v, uint64_t now)
 {
-    uint32_t done = REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK;
+    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG);
     uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
     if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
         vcpu_request(v, r & done); /* after the signal */
@@ -482,6 +483,8 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     c->running = v;
     lock_release(&c->lock);
     v->look_at = 0;
+    if (unlikely(v->debug.attached))
+        vcpu_request(v, REQUEST_DEBUG);
     enum outcome outcome = backend->run(v);
     uint64_t now = host_now();
     t->ran = now - t->begin;
@@ -496,6 +499,11 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
     if (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP)
         return OUTCOME_STOP;
+    if (unlikely(debug_held(v))) {
+        t->until = UINT64_MAX;
+        t->but = (uint32_t)(REQUEST_STOP | REQUEST_GO);
+        return OUTCOME_BLOCK;
+    }
     if (!cap_left(&v->vm->cap, t->begin)) {
         t->until = cap_next(&v->vm->cap, t->begin);
         t->but = REQUEST_STOP;
@@ -668,6 +676,7 @@ void sched_run(bool stop_when_idle)
     struct cpu_sched *c = here();
     for (;;) {
         console_poll();
+        gdb_poll();
         bool worked = vm_work();
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
