@@ -42,10 +42,12 @@ static const struct size {
             KERNEL(text);  \
     } while (0)
 
-static void run(unsigned op, bool user, uint64_t at, struct guest_regs *r)
+static void run(unsigned op, bool user, uint64_t at, bool other_is_device, struct guest_regs *r)
 {
     static uint64_t scratch[2];
     uint64_t other = (uint64_t)scratch + (user ? GUEST_USER_ALIAS : 0);
+    if (other_is_device)
+        other = user ? OTHER_USER : OTHER_SUPERVISOR;
     r->rdi = op == OP_MOVS_FROM ? other : at;
     r->rsi = op == OP_MOVS_FROM ? at : other;
     r->rax = 0x11;
@@ -60,15 +62,17 @@ static void run(unsigned op, bool user, uint64_t at, struct guest_regs *r)
         EITHER("movsb");
 }
 
-static struct answer try_access(const struct size *s, const struct described *d, uint64_t physical)
+static struct answer try_access(const struct size *s, struct described *d, enum where device)
 {
+    uint64_t physical = device == THE_PAGE ? DEVICE_AT : RAM_AT;
     uint64_t at = LINEAR + (physical & (s->bytes - 1)) + INSIDE;
     struct guest_regs r = {.r9 = 2 | (d->ac ? RFLAGS_AC : 0)};
     uint64_t above = *s->upper;
     *s->leaf = (physical & ~(s->bytes - 1)) | d->leaf;
     *s->upper = (above & BITS(51, 12)) | d->upper;
     write_cr3(read_cr3());
-    run(d->op, d->user, at, &r);
+    d->device = device;
+    run(d->op, d->user, at, device == THE_OTHER, &r);
     struct answer a = {r.vector, (uint32_t)r.error, r.rip, r.vector == 14 ? r.cr2 - at : 0,
                        *s->leaf & (ACCESSED | DIRTY), *s->upper & (ACCESSED | DIRTY)};
     *s->upper = above;
@@ -80,8 +84,11 @@ static void compare(const struct size *s, struct described *d)
     for (d->op = 0; d->op < OPS; d->op++) {
         for (unsigned user = 0; user < 2; user++) {
             d->user = user;
-            struct answer want = try_access(s, d, RAM_AT);
-            struct answer got = try_access(s, d, DEVICE_AT);
+            struct answer want = try_access(s, d, NOTHING), got = try_access(s, d, THE_PAGE);
+            paging_compare(&got, &want, d);
+            if (d->op < OP_MOVS_FROM)
+                continue;
+            got = try_access(s, d, THE_OTHER);
             paging_compare(&got, &want, d);
         }
     }

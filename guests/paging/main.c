@@ -11,6 +11,7 @@
 #include "guests/lib/test.h"
 
 static unsigned faults, others;
+static uint64_t other_table[512] __attribute__((aligned(4096)));
 
 void paging_compare(const struct answer *got, const struct answer *want, const struct described *d)
 {
@@ -25,11 +26,11 @@ void paging_compare(const struct answer *got, const struct answer *want, const s
     test_true("device as RAM", same);
     if (same || test_failures() > 20)
         return;
-    guest_print("paging: leaf %#llx upper %#llx cr0 %#llx cr4 %#llx op %u user %u ac %u: got %d/%x "
+    guest_print("paging: leaf %#llx upper %#llx cr0 %#llx cr4 %#llx op %u user %u ac %u device %u: got %d/%x "
                 "+%#llx %llx %llx, want %d/%x +%#llx %llx %llx\n", (unsigned long long)d->leaf,
                 (unsigned long long)d->upper, (unsigned long long)d->cr0,
-                (unsigned long long)d->cr4, d->op, d->user, d->ac, (int)got->vector, got->error,
-                (unsigned long long)got->offset, (unsigned long long)got->leaf,
+                (unsigned long long)d->cr4, d->op, d->user, d->ac, d->device, (int)got->vector,
+                got->error, (unsigned long long)got->offset, (unsigned long long)got->leaf,
                 (unsigned long long)got->upper, (int)want->vector, want->error,
                 (unsigned long long)want->offset, (unsigned long long)want->leaf,
                 (unsigned long long)want->upper);
@@ -69,6 +70,9 @@ int guest_main(const char *cmdline)
     if (test_failures())
         return test_end();
     guest_map_apart();
+    for (uint64_t i = 0; i < ARRAY_LEN(other_table); i++)
+        other_table[i] = (DEVICE_AT + i * 4096) | PRESENT | WRITE;
+    guest_map_table(OTHER_SUPERVISOR, other_table);
     paging_long();
     check_rights("four levels");
     paging_legacy();

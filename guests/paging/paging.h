@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * paging: what its files share. A try is one access to a page of the device's memory, which the
- * hypervisor executes, beside the same access to RAM, which the CPU does: through the same page
- * tables, with the same control registers. Its answer is what is wanted of the hypervisor.
+ * paging: what its files share. A try is one access, and it is made up to three times, through the
+ * same page tables, with the same control registers: to RAM, which the CPU does; to the device's
+ * memory, which the hypervisor executes if the CPU allows it; and with an open page of the device
+ * as the other operand, where the hypervisor alone decides. The CPU's answer is what is wanted.
  */
 #ifndef GUESTS_PAGING_PAGING_H
 #define GUESTS_PAGING_PAGING_H
@@ -18,13 +19,18 @@
 #define LARGE    BIT(7)
 #define NX       BIT(63)
 
-/* Physical memory: both lie at the start of a page of 4 MiB and of the same GiB-page offset rules. */
+/* Physical memory; both lie at the start of 4 MiB. */
 #define RAM_AT    UINT64_C(0x800000)
 #define DEVICE_AT UINT64_C(0xff000000)
 #define INSIDE    0x10u /* bytes from there to what is accessed */
 
 /* The accesses: instructions on EDI, ESI, EAX. */
 enum { OP_READ, OP_WRITE, OP_ADD, OP_MOVS_FROM, OP_MOVS_TO, OPS };
+
+/* Which of the pages are the device's. The other operand of MOVS finds it here: */
+enum where { NOTHING, THE_PAGE, THE_OTHER };
+#define OTHER_SUPERVISOR UINT64_C(0xc0000100)
+#define OTHER_USER       UINT64_C(0xff000100)
 
 /* What came of one. */
 struct answer {
@@ -41,6 +47,7 @@ struct described {
     uint64_t leaf, upper, cr0, cr4;
     unsigned op;
     bool user, ac;
+    enum where device;
 };
 
 void paging_compare(const struct answer *got, const struct answer *want, const struct described *d);

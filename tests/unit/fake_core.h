@@ -365,6 +365,11 @@ unsigned guest_maxphyaddr(void)
     return 40;
 }
 
+const struct msr_features *guest_msr_features(void)
+{
+    return &fake_backend.msrs;
+}
+
 bool guest_has_1g_pages(void)
 {
     return false;
