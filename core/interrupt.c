@@ -208,6 +208,16 @@ void interrupt_set_pin(struct vm *vm, unsigned pin, bool level)
     interrupt_update(vm);
 }
 
+static unsigned pin_of(unsigned irq)
+{
+    return irq == 0 ? PIN_OF_IRQ0 : irq;
+}
+
+bool interrupt_hears(const struct vm *vm, unsigned irq)
+{
+    return vpic_hears(&vm->pic, irq) || vioapic_hears(&vm->ioapic, pin_of(irq));
+}
+
 void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
 {
     uint16_t bit = (uint16_t)BIT(irq);
@@ -215,7 +225,7 @@ void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
         return;
     vm->irq_levels ^= bit;
     vpic_set_line(&vm->pic, irq, level);
-    interrupt_set_pin(vm, irq == 0 ? PIN_OF_IRQ0 : irq, level);
+    interrupt_set_pin(vm, pin_of(irq), level);
 }
 
 /* --- local APICs --- */

@@ -13,6 +13,7 @@
 
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/gdb.h"
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
@@ -355,7 +356,7 @@ static void ignore_startup(struct vcpu *v)
 
 static bool wakes(struct vcpu *v, uint64_t now)
 {
-    uint32_t done = REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK;
+    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG);
     uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
     if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
         vcpu_request(v, r & done); /* after the signal */
@@ -484,6 +485,8 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     c->running = v;
     lock_release(&c->lock);
     v->look_at = 0;
+    if (unlikely(v->debug.attached))
+        vcpu_request(v, REQUEST_DEBUG);
     enum outcome outcome = backend->run(v);
     v->ran += host_now() - t->begin;
     t->ran = true;
@@ -496,6 +499,11 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
     if (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP)
         return OUTCOME_STOP;
+    if (unlikely(debug_held(v))) {
+        t->until = UINT64_MAX;
+        t->but = (uint32_t)(REQUEST_STOP | REQUEST_GO);
+        return OUTCOME_BLOCK;
+    }
     if (!cap_left(&v->vm->cap, t->begin)) {
         t->until = cap_next(&v->vm->cap, t->begin);
         t->but = REQUEST_STOP;
@@ -681,6 +689,7 @@ void sched_run(bool stop_when_idle)
     c->paid_until = host_now();
     for (;;) {
         console_poll();
+        gdb_poll();
         bool worked = vm_work();
         if (worked)
             c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */

@@ -159,11 +159,42 @@ static void masked_edge(void **state)
 {
     (void)state;
     start_pit();
-    pass(vm.timer.entry.at);
+    pass(FAKE_NOW + pit_periods(1) + 50);
     route(2, PIN_EDGE(0x30), 0);
     assert_int_equal(interrupt_next(&vcpu), -1);
     pass(vm.timer.entry.at);
     assert_int_equal(interrupt_next(&vcpu), 0x30);
+}
+
+/* A PIT that nobody hears needs no timer; unmasked at either controller it has one, in phase. */
+static void unheard_pit(void **state)
+{
+    (void)state;
+    route(2, PIN_EDGE(0x30), 0);
+    start_pit();
+    uint64_t first = vm.timer.entry.at;
+    route(2, BIT(16), 0);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    pass(first + pit_periods(9) + 5000);
+    route(2, PIN_EDGE(0x30), 0);
+    assert_int_equal(interrupt_next(&vcpu), -1); /* the edges were lost with the mask */
+    assert_near(vm.timer.entry.at, first + pit_periods(10));
+    route(2, BIT(16), 0);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    start_pics(0xff, 0xff);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    pass(first + pit_periods(19) + 5000);
+    out(0x20, 0x0a);
+    assert_int_equal(in(0x20), 1); /* IRR: that of the 8259 has kept one */
+    out(0x21, 0xfe);
+    assert_near(vm.timer.entry.at, first + pit_periods(20));
+    assert_int_equal(interrupt_take(&vcpu), 0x20);
+    out(0x21, 0xff);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    out(0x20, 0x20);
+    pass(first + pit_periods(29) + 5000);
+    out(0x21, 0xfe); /* nobody has looked before: the edge is there all the same */
+    assert_int_equal(interrupt_take(&vcpu), 0x20);
 }
 
 /* A level comes again after the EOI for as long as nobody has dealt with its cause. */
@@ -553,6 +584,7 @@ static void earliest_timer(void **state)
 {
     (void)state;
     struct vcpu *second = add_running(1);
+    route(2, PIN_EDGE(0x30), 0);
     start_pit();
     uint64_t pit = vm.timer.entry.at;
     assert_true(pit < UINT64_MAX);
@@ -616,6 +648,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pit_by_edge, setup),
         cmocka_unit_test_setup(masked_edge, setup),
+        cmocka_unit_test_setup(unheard_pit, setup),
         cmocka_unit_test_setup(uart_by_level, setup),
         cmocka_unit_test_setup(level_waits_for_unmask, setup),
         cmocka_unit_test_setup(pins_go_where_they_say, setup),
