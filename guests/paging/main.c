@@ -26,13 +26,13 @@ void paging_compare(const struct answer *got, const struct answer *want, const s
     test_true("device as RAM", same);
     if (same || test_failures() > 20)
         return;
-    guest_print("paging: leaf %#llx upper %#llx cr0 %#llx cr4 %#llx op %u user %u ac %u device %u: "
-                "got %d/%x +%#llx %llx %llx, want %d/%x +%#llx %llx %llx\n", (unsigned long long)d->leaf,
-                (unsigned long long)d->upper, (unsigned long long)d->cr0,
-                (unsigned long long)d->cr4, d->op, d->user, d->ac, d->device, (int)got->vector,
-                got->error, (unsigned long long)got->offset, (unsigned long long)got->leaf,
-                (unsigned long long)got->upper, (int)want->vector, want->error,
-                (unsigned long long)want->offset, (unsigned long long)want->leaf,
+    guest_print("paging: leaf %#llx upper %#llx cr0 %#llx cr4 %#llx op %u user %u ac %u ",
+                (unsigned long long)d->leaf, (unsigned long long)d->upper,
+                (unsigned long long)d->cr0, (unsigned long long)d->cr4, d->op, d->user, d->ac);
+    guest_print("device %u: got %d/%x +%#llx %llx %llx, want %d/%x +%#llx %llx %llx\n", d->device,
+                (int)got->vector, got->error, (unsigned long long)got->offset,
+                (unsigned long long)got->leaf, (unsigned long long)got->upper, (int)want->vector,
+                want->error, (unsigned long long)want->offset, (unsigned long long)want->leaf,
                 (unsigned long long)want->upper);
 }
 
