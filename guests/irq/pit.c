@@ -51,7 +51,7 @@ static uint8_t status(void)
     return in8(CHANNEL);
 }
 
-/* Waits until OUT is as said: TSC ticks since `start`, or 0 when it has not come within a second. */
+/* Waits until OUT is as said: TSC ticks since `start`, or 0 if it has not come within a second. */
 static uint64_t until(bool level, uint64_t start)
 {
     while (out() != level)
