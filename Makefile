@@ -158,6 +158,8 @@ $(B)/unit/%: tests/unit/%.c $(B)/host/libplinth.a
 # Tests in which threads play CPUs; they take nothing from the library.
 $(B)/unit/test_lock $(B)/unit/test_call $(B)/unit/test_tsc_sync: private SAN := -fsanitize=thread -pthread
 
+$(B)/unit/test_sched: private SAN += -pthread
+
 unit: $(UNIT) ## unit tests under ASan and UBSan
 	@sh tests/run-unit $(UNIT)
 

@@ -364,6 +364,7 @@ static void reset_record(struct vm *vm)
     vm->logged_msrs = 0;
     vm->console_used = false;
     vm->stopper = NULL;
+    vm->owed = 0;
     vm->started_ns = host_uptime_ns();
 }
 

@@ -89,6 +89,7 @@ struct vm {
 
     /* Of its current run. */
     struct cap cap;
+    uint64_t owed;             /* TSC ticks its devices' time took; its next turn pays; atomic */
     uint32_t alive;            /* vCPUs that are not off; atomic */
     uint32_t hopeless;         /* vCPUs that only another vCPU could wake; atomic */
     struct vcpu *stopper;      /* who ended it; NULL: no vCPU did */
