@@ -17,7 +17,6 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
-#include "core/job.h"
 #include "core/lib/lock.h"
 #include "core/log.h"
 #include "core/power.h"
@@ -721,7 +720,7 @@ void sched_run(bool stop_when_idle)
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, min_u64(host_console_deadline(), job_deadline()));
+            rest(c, 0, console_deadline());
         }
     }
 }
