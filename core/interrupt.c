@@ -71,6 +71,13 @@ uint8_t interrupt_take(struct vcpu *v)
     return ours >= 0 ? (uint8_t)ours : take_from_pic(v);
 }
 
+bool interrupt_more(const struct vcpu *v)
+{
+    /* The local APIC holds back what is less urgent until an EOI, which is seen. The 8259s do not
+     * know of what it has delivered, nor, with automatic EOI, of what they have. */
+    return v->index == 0 && unlikely(v->vm->pic_intr) && vlapic_lint0_extint(&v->apic);
+}
+
 bool interrupt_wakes(const struct vcpu *v)
 {
     return v->nmi_pending || (v->wake_on_interrupt && interrupt_next(v) >= 0);

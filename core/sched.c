@@ -17,7 +17,6 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
-#include "core/job.h"
 #include "core/lib/lock.h"
 #include "core/log.h"
 #include "core/power.h"
@@ -158,7 +157,11 @@ static void wake(struct vcpu *v)
         lock_release(&c->lock);
         return;
     }
-    lock_release(&c->lock); /* QUEUED on no list: nobody else will touch it */
+    /* QUEUED on no list: nobody picks it. But inspect_parked() may look at it: with its old home's
+     * lock, free from now on, it would load the VMCS here while `other` picks and loads it there.
+     * So its home changes first: now both go by the lock under which it is queued. */
+    __atomic_store_n(&v->cpu, (uint32_t)other, __ATOMIC_RELEASE);
+    lock_release(&c->lock);
     c = &cpus[other];
     lock_take(&c->lock);
     join(c, (unsigned)other, v);
@@ -246,8 +249,14 @@ static void run_timers(struct cpu_sched *c, unsigned me)
             continue;
         }
         lock_release(&c->lock);
-        trace_event(TRACE_TIMER, t->vm->vcpu[0], TRACE_TIMER_DEVICES);
-        interrupt_device_time(t->vm);
+        uint64_t begin = host_now();
+        struct vm *vm = t->vm;
+        trace_event(TRACE_TIMER, vm->vcpu[0], TRACE_TIMER_DEVICES);
+        interrupt_device_time(vm);
+        /* Its own vCPUs' debt, not that of whoever runs here next. */
+        uint64_t spent = host_now() - begin;
+        __atomic_fetch_add(&vm->owed, spent, __ATOMIC_RELAXED);
+        c->paid_until += spent;
         lock_take(&c->lock);
     }
     lock_release(&c->lock);
@@ -374,13 +383,15 @@ static bool still_halted(struct vcpu *v, uint64_t now)
 {
     if (!v->halted)
         return false;
-    if (!wakes(v, now))
-        return true;
-    v->halted = false;
+    /* Before its requests are taken, or a sibling that halts between the two finds all hopeless and
+     * nothing asked for, though an NMI wakes v here. If it stays halted, may_halt() counts it. */
     if (v->hopeless) {
         v->hopeless = false;
         __atomic_fetch_sub(&v->vm->hopeless, 1, __ATOMIC_SEQ_CST);
     }
+    if (!wakes(v, now))
+        return true;
+    v->halted = false;
     vcpu_request(v, REQUEST_EVENT);
     return false;
 }
@@ -433,15 +444,15 @@ static void put_back(struct cpu_sched *c, struct vcpu *v)
     v->yielded = false;
 }
 
-/* More to do here than one CPU can: an idle one shall come and take it. */
+/* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
+ * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. */
 static void share(const struct cpu_sched *c)
 {
-    if (likely(!c->queue.count))
-        return;
-    for (unsigned i = 0; i < host_cpu_count(); i++)
+    unsigned left = c->queue.count;
+    for (unsigned i = 0; left && i < host_cpu_count(); i++)
         if (is_idle(i)) {
             host_kick(i);
-            return;
+            left--;
         }
 }
 
@@ -472,6 +483,7 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     share(c); /* now that whoever ran before can be taken away */
     host_load_space(v->vm->space.root);
     guest_time_enter(v, t->begin);
+    host_enter_domain(v->vm->slot + 1);
     if (v->woken || unlikely(trace_wanted()))
         note_turn(v, t->begin);
     v->slice_begin = t->begin;
@@ -527,9 +539,12 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
  * guest whose timers keep the scheduler busy shall not do that at others' expense. */
 static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
 {
+    struct vm *vm = v->vm;
     uint64_t now = host_now(), ticks = now - c->paid_until;
     c->paid_until = now;
-    cap_charge(&v->vm->cap, now, ticks);
+    if (__atomic_load_n(&vm->owed, __ATOMIC_RELAXED))
+        ticks += __atomic_exchange_n(&vm->owed, 0, __ATOMIC_RELAXED);
+    cap_charge(&vm->cap, now, ticks);
     return ticks;
 }
 
@@ -633,7 +648,11 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     bool work = c->queue.count != 0;
     until = min_u64(until, timerq_next(&c->timers));
     lock_release(&c->lock);
-    if (!work && !anything_to_steal(c)) {
+    /* What there is to steal may still be held by a CPU that waits in host_call_others() for this
+     * one: with interrupts closed, looking again and again, neither would ever get on. */
+    if (!work && anything_to_steal(c))
+        until = min_u64(until, host_now() + granule / 8);
+    if (!work) {
         trace_event(TRACE_IDLE, NULL, 0);
         host_idle(until);
         trace_event(TRACE_BUSY, NULL, 0);
@@ -675,6 +694,9 @@ static NORETURN void stay_closed(void)
 /* False: nobody is here to run. */
 static bool pass(struct cpu_sched *c, unsigned me)
 {
+    /* With timers that are always due it may come neither to a guest nor to a HLT, and so to no
+     * interrupt: who waits in host_call_others() must not depend on that. */
+    host_serve();
     run_timers(c, me);
     struct vcpu *v = pick(c, me);
     if (!v)
@@ -691,12 +713,14 @@ void sched_run(bool stop_when_idle)
         console_poll();
         gdb_poll();
         bool worked = vm_work();
-        if (worked)
+        if (worked) {
             c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
+            host_enter_domain(0);
+        }
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, min_u64(host_console_deadline(), job_deadline()));
+            rest(c, 0, console_deadline());
         }
     }
 }
@@ -743,6 +767,11 @@ void sched_start(struct vcpu *v, bool runs)
     v->cpu = cpu;
     v->timer.cpu = cpu;
     set_state(v, runs ? VCPU_QUEUED : VCPU_BLOCKED);
+    /* Who asked while it was OFF (the operator, for its VM's end) has not woken it. */
+    if (!runs && __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST)) {
+        set_state(v, VCPU_QUEUED);
+        runs = true;
+    }
     if (runs)
         join(c, cpu, v);
     lock_release(&c->lock);

@@ -116,6 +116,9 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->cmdline = config_text(config, definition->cmdline);
     vm->modules = config_text(config, definition->modules);
     vm->memory = definition->memory;
+    for (vm->scrollback_bytes = definition->scrollback ? PAGE_SIZE : 0;
+         vm->scrollback_bytes < definition->scrollback;)
+        vm->scrollback_bytes *= 2;
     vm->cpus = definition->cpus;
     vm->want_testdev = definition->devices & CONFIG_DEVICE_TESTDEV;
     vm->on_reboot = (uint8_t)definition->on_reboot;
@@ -364,6 +367,7 @@ static void reset_record(struct vm *vm)
     vm->logged_msrs = 0;
     vm->console_used = false;
     vm->stopper = NULL;
+    vm->owed = 0;
     vm->started_ns = host_uptime_ns();
 }
 

@@ -368,6 +368,31 @@ static void extint_one_after_another(void **state)
     assert_int_equal(interrupt_take(&vcpu), 0x24);
 }
 
+/* With automatic EOI, or behind one of the local APIC's, the next is there at once. */
+static void extint_waits_behind(void **state)
+{
+    (void)state;
+    start_pics(0, 0xff);
+    interrupt_set_irq(&vm, 4, true);
+    interrupt_set_irq(&vm, 1, true);
+    assert_int_equal(interrupt_take(&vcpu), 0x21);
+    assert_false(interrupt_more(&vcpu));
+    out(0x20, 0x20);
+    vlapic_accept(&vcpu.apic, 0x71, false);
+    assert_int_equal(interrupt_take(&vcpu), 0x71);
+    assert_true(interrupt_more(&vcpu));
+    assert_int_equal(interrupt_take(&vcpu), 0x24);
+    assert_false(interrupt_more(&vcpu));
+    interrupt_set_irq(&vm, 4, false), interrupt_set_irq(&vm, 1, false);
+    out(0x20, 0x11), out(0x21, 0x20), out(0x21, 4), out(0x21, 3), out(0x21, 0);
+    interrupt_set_irq(&vm, 4, true);
+    interrupt_set_irq(&vm, 1, true);
+    assert_int_equal(interrupt_take(&vcpu), 0x21);
+    assert_true(interrupt_more(&vcpu));
+    assert_int_equal(interrupt_take(&vcpu), 0x24);
+    assert_false(interrupt_more(&vcpu));
+}
+
 /* What the local APIC has goes first; LINT0 masked keeps the 8259s out, without a local APIC they
  * go straight to the CPU. */
 static void extint_and_the_apic(void **state)
@@ -659,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup(extint_wakes, setup),
         cmocka_unit_test_setup(extint_one_after_another, setup),
         cmocka_unit_test_setup(extint_and_the_apic, setup),
+        cmocka_unit_test_setup(extint_waits_behind, setup),
         cmocka_unit_test_setup(ipi_wakes_another, setup),
         cmocka_unit_test_setup(ipi_does_not_wake_without_if, setup),
         cmocka_unit_test_setup(ipi_by_x2apic, setup),
