@@ -84,8 +84,9 @@ void stat_vcpu(const struct vcpu *v, struct stat_rate *out)
 
 unsigned stat_cpu_idle(unsigned cpu)
 {
-    uint64_t window = since(host_now(), cpu_sample[cpu][0].tsc);
-    return stat_share(since(host_cpu_idle(cpu), cpu_sample[cpu][0].idle), max_u64(window, 1));
+    unsigned at = cpu_sample[cpu][0].tsc ? 0 : 1; /* there is a first one from the start */
+    uint64_t window = since(host_now(), cpu_sample[cpu][at].tsc);
+    return stat_share(since(host_cpu_idle(cpu), cpu_sample[cpu][at].idle), max_u64(window, 1));
 }
 
 uint64_t stat_per_second(uint64_t value, uint64_t window)
