@@ -217,7 +217,7 @@ bool vm_work(void)
     return false;
 }
 
-uint64_t job_deadline(void)
+uint64_t console_deadline(void)
 {
     return UINT64_MAX;
 }
