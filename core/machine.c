@@ -379,8 +379,7 @@ enum outcome machine_finish_io(struct vm *vm)
     drain(vm);
     lock_release(&vm->lock);
     if (unlikely(vm->debug.exit_requested)) {
-        vm->status = vm->debug.exit_status;
-        return vm_stop(vm, STOP_EXIT, "exit by port 0xf4, status %u", vm->status);
+        return vm_exit(vm, vm->debug.exit_status, "port 0xf4");
     }
     if (unlikely(vm->reset.reset_requested || vm->kbc.reset_requested))
         return vm_stop(vm, STOP_RESET, "the guest reset its machine");

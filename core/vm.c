@@ -269,22 +269,42 @@ void vm_vcpu_off(struct vm *vm)
     host_kick(0);
 }
 
-enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
+/* True for the first: its reason is the one that counts. Nobody reads the record before all vCPUs
+ * are off, and its writer is one of them or the boot CPU, which would read it. */
+static bool claim_end(struct vm *vm, enum stop_reason reason)
 {
     uint8_t none = STOP_NONE;
-    /* The first reason is the one that counts. Nobody reads the text before all vCPUs are off, and
-     * its writer is one of them or the boot CPU, which would read it. */
-    if (!__atomic_compare_exchange_n(&vm->stop_reason, &none, (uint8_t)reason, false,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return __atomic_compare_exchange_n(&vm->stop_reason, &none, (uint8_t)reason, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void stop_vcpus(struct vm *vm)
+{
+    struct vcpu *v = host_current_vcpu();
+    vm->stopper = v && v->vm == vm ? v : NULL;
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sched_notify(vm->vcpu[i], REQUEST_STOP);
+}
+
+enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
+{
+    if (!claim_end(vm, reason))
         return OUTCOME_STOP;
     va_list args;
     va_start(args, format);
     fmt_vprint(vm->end_text, sizeof(vm->end_text), format, args);
     va_end(args);
-    struct vcpu *v = host_current_vcpu();
-    vm->stopper = v && v->vm == vm ? v : NULL;
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        sched_notify(vm->vcpu[i], REQUEST_STOP);
+    stop_vcpus(vm);
+    return OUTCOME_STOP;
+}
+
+enum outcome vm_exit(struct vm *vm, uint32_t status, const char *by)
+{
+    if (!claim_end(vm, STOP_EXIT))
+        return OUTCOME_STOP;
+    vm->status = status;
+    fmt_print(vm->end_text, sizeof(vm->end_text), "exit by %s, status %u", by, status);
+    stop_vcpus(vm);
     return OUTCOME_STOP;
 }
 

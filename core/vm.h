@@ -141,6 +141,8 @@ bool vm_work(void);
 /* From an exit of its own, or the boot CPU: this VM is to end. Always OUTCOME_STOP. */
 enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* The same because the guest asked for it; by: what it used. The status of the first one counts. */
+enum outcome vm_exit(struct vm *vm, uint32_t status, const char *by);
 /* The scheduler: one of vm's vCPUs is off for good. After the last one the boot CPU takes the VM
  * down, in vm_work(). */
 void vm_vcpu_off(struct vm *vm);

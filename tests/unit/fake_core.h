@@ -481,6 +481,12 @@ enum outcome vm_stop(struct vm *of, enum stop_reason reason, const char *format,
     return OUTCOME_STOP;
 }
 
+enum outcome vm_exit(struct vm *of, uint32_t status, const char *by)
+{
+    of->status = status;
+    return vm_stop(of, STOP_EXIT, "exit by %s, status %u", by, status);
+}
+
 void panic(const char *format, ...)
 {
     (void)format;
