@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The text that says which physical CPUs a VM's vCPUs may run on: words of [VCPU:]LIST, a LIST
- * being CPUs and ranges with commas, as in "0,2-3" or "0:1 1:2-3". PURE: knows no CPU but by number,
- * and not how many there are. docs/config.md has the language.
+ * being CPUs and ranges with commas, as in "0,2-3" or "0:1 1:2-3". PURE: knows CPUs by number and
+ * not how many there are. docs/config.md has the language.
  */
 #ifndef CORE_PIN_H
 #define CORE_PIN_H
