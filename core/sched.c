@@ -469,9 +469,9 @@ static void wanted_cpus(struct cpu_sched *c, uint64_t wanted[CPU_WORDS])
     if (likely(!pins))
         return;
     lock_take(&c->lock);
-    note_allowed(&c->queue.woken, cpus_);
-    note_allowed(&c->queue.active, cpus_);
-    note_allowed(&c->queue.expired, cpus_);
+    note_allowed(&c->queue.woken, wanted);
+    note_allowed(&c->queue.active, wanted);
+    note_allowed(&c->queue.expired, wanted);
     lock_release(&c->lock);
 }
 
@@ -701,8 +701,8 @@ static struct vcpu *pick(struct cpu_sched *c, unsigned me)
     return e ? of(e) : NULL;
 }
 
-/* First idle, then a last look, in this order: who queues something looks in the other one. What may
- * not run here (pins) is no reason to stay awake, so the look is an attempt. */
+/* First idle, then a last look, in this order: who queues something looks in the other one. What
+ * may not run here (pins) is no reason to stay awake, so the look is an attempt. */
 static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
 {
     set_idle(me, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Verbs and the states that they are for. A verb is a row: in which conditions it is carried out, by
- * which function. All else is refused by one rule, with what helps in that condition.
+ * Verbs and the states that they are for. A verb is a row: in which conditions it is carried out,
+ * by which function. All else is refused by one rule, with what helps in that condition.
  */
 #include "core/vm_control.h"
 

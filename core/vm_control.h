@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an operator, or a program in his place, can ask of a VM, in whatever state it is: each verb is
- * carried out or refused with a text for people. Boot CPU only, no locks held. docs/console.md has
- * the table of verbs and states.
+ * What an operator, or a program in his place, can ask of a VM, in whatever state it is: each verb
+ * is carried out or refused with a text for people. Boot CPU only, no locks held. docs/console.md
+ * has the table of verbs and states.
  */
 #ifndef CORE_VM_CONTROL_H
 #define CORE_VM_CONTROL_H
@@ -24,8 +24,8 @@ enum vm_verb {
     VERB_COUNT
 };
 
-/* False: refused, or it makes no sense. What became of it is written to sink, a line. vm may be gone
- * after VERB_DESTROY. */
+/* False: refused, or it makes no sense. What became of it is written to sink, a line. vm may be
+ * gone after VERB_DESTROY. */
 bool vm_control(struct vm *vm, enum vm_verb verb, unsigned argument, fmt_sink_fn *sink, void *ctx);
 
 /* Both take words KEY=VALUE and answer on sink; true: done. */

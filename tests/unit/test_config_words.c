@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Words of `vm create` as configuration text: read back by the real parser they mean what was typed,
- * and none can break out of its line.
+ * Words of `vm create` as configuration text: read back by the real parser they mean what was
+ * typed, and none can break out of its line.
  */
 #include <stdarg.h>
 #include <stddef.h>
