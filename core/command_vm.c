@@ -13,8 +13,8 @@
 static void control(const struct call *c, enum vm_verb verb, unsigned argument)
 {
     struct vm *vm = call_vm(c, 0);
-    if (vm)
-        (void)vm_control(vm, verb, argument, c->sink, c->ctx);
+    if (vm && !vm_control(vm, verb, argument, c->sink, c->ctx))
+        call_ended(c, COMMAND_REFUSED);
 }
 
 void command_vm_start(const struct call *c)
@@ -69,7 +69,8 @@ void command_vm_nmi(const struct call *c)
 
 void command_vm_create(const struct call *c)
 {
-    (void)vm_create(c->argv[0], c->argv + 1, c->argc - 1, c->sink, c->ctx);
+    if (!vm_create(c->argv[0], c->argv + 1, c->argc - 1, c->sink, c->ctx))
+        call_ended(c, COMMAND_REFUSED);
 }
 
 void command_vm_set(const struct call *c)
@@ -79,7 +80,8 @@ void command_vm_set(const struct call *c)
     if (!vm)
         return;
     fmt_print(word, sizeof(word), "%s=%s", c->argv[1], c->argv[2]);
-    (void)vm_set(vm, word, c->sink, c->ctx);
+    if (!vm_set(vm, word, c->sink, c->ctx))
+        call_ended(c, COMMAND_REFUSED);
 }
 
 void command_store(const struct call *c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * button: what an operator can do to a guest from outside, seen from inside. It listens to its power
- * button (ACPI fixed hardware) and switches itself off when it is pressed; it counts NMIs. Words:
- * deaf, it does not listen; spin, it never leaves the CPU; ignore, it hears the button and stays.
+ * button: what an operator can do to a guest from outside, seen from inside. It listens to its
+ * power button (ACPI fixed hardware) and switches itself off when it is pressed; it counts NMIs.
+ * Words: deaf, it does not listen; spin, it never leaves the CPU; ignore, it hears the button and stays.
  * Have open: the ACPI specification, "ACPI Hardware Specification".
  */
 #include "guests/lib/guest.h"

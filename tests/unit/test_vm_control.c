@@ -14,7 +14,7 @@
 /* --- what is called for, a letter each --- */
 
 static char calls[16];
-static char answer[256];
+static char answer[1024];
 static bool listens, start_fails;
 static struct vm vm;
 static struct vcpu vcpu;
