@@ -2,8 +2,8 @@
 /*
  * button: what an operator can do to a guest from outside, seen from inside. It listens to its
  * power button (ACPI fixed hardware) and switches itself off when it is pressed; it counts NMIs.
- * Words: deaf, it does not listen; spin, it never leaves the CPU; ignore, it hears the button and stays.
- * Have open: the ACPI specification, "ACPI Hardware Specification".
+ * Words: deaf, it does not listen; spin, it never leaves the CPU; ignore, it hears the button and
+ * stays. Have open: the ACPI specification, "ACPI Hardware Specification".
  */
 #include "guests/lib/guest.h"
 #include "guests/lib/irq.h"
