@@ -125,6 +125,15 @@ void host_console_flow(enum host_flow flow);
 /* Characters typed that were lost because nobody fetched them in time. */
 uint64_t host_console_lost(void);
 
+/* --- the debugger's line, if there is one: boot/platform.c; boot CPU only --- */
+void host_debug_poll(void);
+/* The next byte received, or -1. */
+int host_debug_read(void);
+/* Waits for room if it must. */
+void host_debug_write(const char *bytes, size_t len);
+/* False: there is none (gdb= on the command line). */
+bool host_debug_present(void);
+
 /* --- power: boot/platform.c --- */
 NORETURN void host_poweroff(void);
 NORETURN void host_reboot(void);

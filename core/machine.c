@@ -36,6 +36,7 @@
 #define TAG_TIME   BIT(1) /* its time has to come to now before, its timer is set anew after */
 #define TAG_AFTER  BIT(2) /* console bytes, or the VM's end */
 #define TAG_READS  BIT(3) /* not only writes have them */
+#define TAG_MASKS  BIT(4) /* who hears the PIT; an unheard one has its time made up for before */
 #define TAG_WRITES BITS(7, 0)
 #define TAG_TIMED  (TAG_LINES | TAG_TIME | TAG_READS)
 
@@ -81,7 +82,8 @@ static enum pl_status place_test_device(struct vm *vm)
 enum pl_status machine_init(struct vm *vm)
 {
     const struct place ports[] = {
-        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_master_ops, &vm->pic},
+        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS | TAG_MASKS, &vpic_master_ops,
+         &vm->pic},
         {VPIC_SLAVE_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_slave_ops, &vm->pic},
         {VPIC_ELCR_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_elcr_ops, &vm->pic},
         {VPIT_PORT, VPIT_PORTS, 1, TAG_TIMED, &vpit_ops, &vm->pit},
@@ -99,7 +101,7 @@ enum pl_status machine_init(struct vm *vm)
         {PM_BASE, VPM_PORTS, 4, TAG_TIMED | TAG_AFTER, &vpm_ops, &vm->pm},
     };
     const struct place memory[] = {
-        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, TAG_LINES, &vioapic_ops, &vm->ioapic},
+        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, TAG_LINES | TAG_MASKS, &vioapic_ops, &vm->ioapic},
     };
     bus_init(&vm->ports);
     bus_init(&vm->memory_bus);
@@ -119,7 +121,7 @@ enum pl_status machine_init(struct vm *vm)
     memset(vm->mtrr_fixed, 6, sizeof(vm->mtrr_fixed));
     vm->mtrr_default = 0xc06;
     vm->pvclock_wall = 0;
-    vm->pic_intr = vm->pic_rose = vm->io_after = false;
+    vm->pic_intr = vm->pic_rose = vm->io_after = vm->pit_heard = false;
     vm->irq_levels = 0;
     vm->apic_turn = 0;
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
@@ -270,8 +272,10 @@ bool machine_press_power_button(struct vm *vm)
 
 uint64_t machine_deadline(const struct vm *vm)
 {
-    return min_u64(vpit_ops.deadline(&vm->pit),
-                   min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm)));
+    uint64_t others = min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm));
+    /* Nobody waits for a PIT that is masked, as most guests leave it: its edges count when somebody
+     * looks or unmasks, and until then cost nothing. */
+    return vm->pit_heard ? min_u64(vpit_ops.deadline(&vm->pit), others) : others;
 }
 
 void machine_advance(struct vm *vm, uint64_t now)
@@ -291,8 +295,24 @@ void machine_advance(struct vm *vm, uint64_t now)
 
 static void advance_device(struct vm *vm, const struct bus_region *r)
 {
+    if (unlikely(r->tag & TAG_MASKS)) {
+        if (vm->pit_heard)
+            return;
+        vpit_ops.advance(&vm->pit, vm_clock_ns(vm, host_now()));
+        update_pit(vm);
+        return;
+    }
     if (r->ops->advance)
         r->ops->advance(r->dev, vm_clock_ns(vm, host_now()));
+}
+
+static void follow_masks(struct vm *vm)
+{
+    bool heard = interrupt_hears(vm, IRQ_PIT);
+    if (heard == vm->pit_heard)
+        return;
+    vm->pit_heard = heard;
+    interrupt_rearm_devices(vm);
 }
 
 /* What follows from an access to r for lines, timers and the VM. */
@@ -303,6 +323,8 @@ static void follow_up(struct vm *vm, const struct bus_region *r, bool write)
     /* Of what is read only the clock's flags say when it interrupts next. */
     if ((r->tag & TAG_TIME) && (write || r->dev == &vm->rtc))
         interrupt_rearm_devices(vm);
+    if ((r->tag & TAG_MASKS) && write)
+        follow_masks(vm);
     if ((r->tag & TAG_AFTER) && write)
         vm->io_after = true;
 }
@@ -311,7 +333,7 @@ static void follow_up(struct vm *vm, const struct bus_region *r, bool write)
 static COLD void odd_access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
 {
     const struct bus_region *r = bus_find(bus, address);
-    if (r && (r->tag & TAG_TIME))
+    if (r && (r->tag & (TAG_TIME | TAG_MASKS)))
         advance_device(vm, r);
     (void)bus_access(bus, address, a);
     if (r)
@@ -327,7 +349,7 @@ static inline void access(struct vm *vm, struct bus *bus, uint64_t address, stru
         odd_access(vm, bus, address, a);
         return;
     }
-    if (r->tag & TAG_TIME)
+    if (r->tag & (TAG_TIME | TAG_MASKS))
         advance_device(vm, r);
     bus_access_region(r, address, a);
     if (r->tag & (a->write ? TAG_WRITES : TAG_READS))

@@ -17,7 +17,7 @@
 
 static bool offered(const struct msr_row *row)
 {
-    return row && (likely(row->needs == MSR_ALWAYS) || msr_row_offered(row, &backend->msrs));
+    return row && (likely(row->needs == MSR_ALWAYS) || msr_row_offered(row, guest_msr_features()));
 }
 
 static COLD enum outcome unlisted(struct vcpu *v, uint32_t msr, const char *what)

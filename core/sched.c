@@ -13,6 +13,7 @@
 
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/gdb.h"
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
@@ -30,6 +31,7 @@ struct cpu_sched {
     struct runq queue;
     struct timerq timers;   /* only this CPU sets; others may cancel */
     struct vcpu *running;   /* between pick and put */
+    uint64_t paid_until;    /* TSC: somebody has paid for this CPU's time up to here; its own */
 } __attribute__((aligned(64)));
 
 static struct cpu_sched cpus[CPU_MAX];
@@ -377,7 +379,8 @@ static void ignore_startup(struct vcpu *v)
 
 static bool wakes(struct vcpu *v, uint64_t now)
 {
-    uint32_t done = REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_PAUSE;
+    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG |
+                               REQUEST_PAUSE);
     uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
     if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
         vcpu_request(v, r & done); /* after the signal */
@@ -490,7 +493,8 @@ static void share(struct cpu_sched *c)
 }
 
 struct turn {
-    uint64_t begin, ran; /* TSC; ticks in the guest */
+    uint64_t begin;      /* TSC */
+    bool ran;            /* it was in its guest */
     uint64_t until;      /* OUTCOME_BLOCK: for how long */
     uint32_t but;        /* requests for which it does not block */
 };
@@ -528,11 +532,11 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     c->running = v;
     lock_release(&c->lock);
     v->look_at = 0;
+    if (unlikely(v->debug.attached))
+        vcpu_request(v, REQUEST_DEBUG);
     enum outcome outcome = backend->run(v);
-    uint64_t now = host_now();
-    t->ran = now - t->begin;
-    v->ran += t->ran;
-    cap_charge(&v->vm->cap, now, t->ran);
+    v->ran += host_now() - t->begin;
+    t->ran = true;
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
     return outcome;
@@ -557,6 +561,11 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
         t->but = REQUEST_STOP | REQUEST_PAUSE;
         return OUTCOME_BLOCK;
     }
+    if (unlikely(debug_held(v))) {
+        t->until = UINT64_MAX;
+        t->but = (uint32_t)(REQUEST_STOP | REQUEST_GO);
+        return OUTCOME_BLOCK;
+    }
     if (!cap_left(&v->vm->cap, t->begin)) {
         t->until = cap_next(&v->vm->cap, t->begin);
         t->but = REQUEST_STOP;
@@ -574,6 +583,16 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
     t->until = min_u64(v->wake_at, v->event_at);
     t->but = ~0u;
     return may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;
+}
+
+/* v pays for all of this CPU's time since somebody has paid last, not only for what it has run: a
+ * guest whose timers keep the scheduler busy shall not do that at others' expense. */
+static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
+{
+    uint64_t now = host_now(), ticks = now - c->paid_until;
+    c->paid_until = now;
+    cap_charge(&v->vm->cap, now, ticks);
+    return ticks;
 }
 
 static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome outcome)
@@ -636,9 +655,10 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     enum outcome outcome = turn(c, v, &t);
     if (outcome == OUTCOME_STOP && vm->stop_reason >= STOP_TRIPLE_FAULT && vm->stopper == v)
         report_vcpu(v); /* while its state is here */
+    uint64_t ticks = pay(c, v);
     lock_take(&c->lock);
     c->running = NULL;
-    runq_charge(&c->queue, &v->run, t.ran);
+    runq_charge(&c->queue, &v->run, ticks);
     if (unlikely(trace_wanted()) && t.ran)
         trace_out(c, v, outcome);
     if (outcome == OUTCOME_STOP) {
@@ -716,6 +736,7 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
         trace_event(TRACE_BUSY, NULL, 0);
     }
     set_idle(me, false);
+    c->paid_until = host_now(); /* what nobody used */
 }
 
 /* --- the end --- */
@@ -762,9 +783,13 @@ static bool pass(struct cpu_sched *c, unsigned me)
 void sched_run(bool stop_when_idle)
 {
     struct cpu_sched *c = here();
+    c->paid_until = host_now();
     for (;;) {
         console_poll();
+        gdb_poll();
         bool worked = vm_work();
+        if (worked)
+            c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
@@ -777,6 +802,7 @@ void sched_run_other(void)
 {
     struct cpu_sched *c = here();
     unsigned me = host_cpu_index();
+    c->paid_until = host_now();
     while (likely(!__atomic_load_n(&closing, __ATOMIC_ACQUIRE)))
         if (!pass(c, me))
             rest(c, me, UINT64_MAX);

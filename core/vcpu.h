@@ -7,6 +7,7 @@
 #define CORE_VCPU_H
 
 #include "core/breakpoint.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "core/exit.h"
 #include "core/runqueue.h"
@@ -59,6 +60,8 @@ enum vcpu_state {
 #define REQUEST_LOOK       BIT(8) /* slice_end has changed */
 #define REQUEST_TSC        BIT(9) /* vm.tsc_offset has changed */
 #define REQUEST_PAUSE      BIT(10) /* vm.paused has changed */
+#define REQUEST_GO         BIT(16) /* a debugger has let it go on */
+#define REQUEST_DEBUG      BIT(17) /* step by step, or just not any more */
 #define REQUEST_VECTOR_SHIFT 24
 #define REQUEST_STARTUP_ALL ((uint32_t)(REQUEST_STARTUP | BITS(31, REQUEST_VECTOR_SHIFT)))
 
@@ -120,6 +123,7 @@ struct vcpu {
     bool dr_used;       /* the guest has touched debug registers */
     bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
     uint64_t tsc_offset;       /* the VM's, as far as apic knows */
+    struct vcpu_debug debug;
     uint64_t pvclock_system; /* as the guest wrote it */
     uint32_t pvclock_version;
     uint32_t steal_version;

@@ -125,6 +125,10 @@ bool vmx_inject_events(struct vcpu *v)
         break;
     case EVENT_FROM_INTERRUPT:
         choice.event.vector = interrupt_take(v);
+        if (unlikely(interrupt_more(v))) {
+            choice.interrupt_window = true;
+            set_windows(vmx_of(v), &choice);
+        }
         break;
     default:
         v->reinject_valid = v->exception_valid = false;

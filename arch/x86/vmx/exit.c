@@ -58,6 +58,8 @@ static void restore_nmi_blocking(uint64_t info)
  * here. */
 static void apply_debug_exception(struct vcpu *v, const struct event *e)
 {
+    if (unlikely(v->debug.attached) && vmx_debug_hit(v))
+        return;
     vmcs_set(GUEST_IA32_DEBUGCTL, vmcs_get(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_BTF);
     /* Injected into an STI or MOV SS shadow with TF set, it needs BS pending, or the entry would
      * fail. */
@@ -249,6 +251,8 @@ static bool look(struct vcpu *v)
         interrupt_collect(v, requests);
     if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
         return leave(v, OUTCOME_BLOCK);
+    if (unlikely(requests & REQUEST_DEBUG))
+        requests = vmx_debug_look(v, requests);
     if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
         vcpu_request(v, requests & REQUEST_EVENT);
         return leave(v, OUTCOME_RETRY);

@@ -106,6 +106,17 @@ void vmx_apic_mode(struct vcpu *v);
 void vmx_apicv_reset(struct vcpu *v);
 void vmx_apicv_update(struct vcpu *v);
 
+/* debug.c: for a debugger. */
+void vmx_set_debug(struct vcpu *v, bool attached, uint64_t dr7);
+/* v is loaded: the debugger's DR0 to DR3 go into the CPU. */
+void vmx_load_debug_registers(const struct vcpu *v);
+/* A #DB exit while a debugger is there: true if it is its own, noted in v->debug. */
+bool vmx_debug_hit(struct vcpu *v);
+/* Before an entry, when REQUEST_DEBUG was set: arms or ends a step. The requests that remain. */
+uint32_t vmx_debug_look(struct vcpu *v, uint32_t requests);
+/* The exceptions that exit for every guest. */
+uint32_t vmx_exceptions(void);
+
 /* exit.c */
 enum outcome vmx_run(struct vcpu *v);
 /* What enter.S does after an exit has been handled. FAST: RBP and R12 to R15, which C preserves,
