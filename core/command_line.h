@@ -67,6 +67,12 @@ const struct command *command_parse(const struct command *table, size_t count, c
                                     struct call *c);
 /* Tells c's caller how c->command is used: for mistakes that only the command sees. */
 void command_usage(const struct call *c);
+/* Completion: candidate i, from 0 on, for the word that ends at the end of text, with a blank
+ * behind it. What a usage calls NAME, say, is known by words(): its k-th, or NULL. False: no
+ * more. */
+typedef const char *command_words_fn(const char *usage_word, size_t len, unsigned k);
+bool command_candidate(const struct command *table, size_t count, const char *text, unsigned i,
+                       char *word, size_t size, command_words_fn *words);
 /* The value of an option ("" for a switch), or NULL when it was not given. */
 const char *call_option(const struct call *c, const char *name);
 /* A whole word as a number, decimal or 0x hexadecimal. False: it is none, or too big. */

@@ -5,7 +5,9 @@
  */
 #include "core/commands.h"
 
+#include "core/config.h"
 #include "core/lib/string.h"
+#include "core/lineedit.h"
 #include "core/log.h"
 #include "core/vm.h"
 
@@ -67,6 +69,27 @@ void command_help(const struct call *c)
     }
     if (!found)
         REFUSE(c, "unknown command '%s'; try help\n", name);
+}
+
+/* What stands for NAME and COMMAND in usages. */
+static const char *known_words(const char *usage_word, size_t len, unsigned k)
+{
+    if (len == 4 && memcmp(usage_word, "NAME", 4) == 0)
+        return k < vm_count() ? vm_at(k)->name : NULL;
+    if (len == 7 && memcmp(usage_word, "COMMAND", 7) == 0)
+        return k < ARRAY_LEN(commands) ? commands[k].name : NULL;
+    if (len == 9 && memcmp(usage_word, "KEY=VALUE", 9) == 0 && config_vm_key(k)) {
+        static char key[32]; /* the boot CPU's alone */
+        fmt_print(key, sizeof(key), "%s=", config_vm_key(k));
+        return key;
+    }
+    return NULL;
+}
+
+bool command_complete(const char *text, unsigned i, char *word)
+{
+    return command_candidate(commands, ARRAY_LEN(commands), text, i, word, LINEEDIT_WORD,
+                             known_words);
 }
 
 struct vm *call_vm(const struct call *c, unsigned i)

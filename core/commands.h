@@ -28,6 +28,9 @@ enum command_group {
  * sink. */
 enum command_status command_run(char *line, fmt_sink_fn *sink, void *ctx);
 
+/* Completion, a lineedit_complete_fn. */
+bool command_complete(const char *text, unsigned i, char *word);
+
 /* For commands: the VM that argument i names, or NULL after an error that says which there are. */
 struct vm *call_vm(const struct call *c, unsigned i);
 

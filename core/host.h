@@ -87,6 +87,8 @@ typedef void host_call_fn(void *arg);
  * guest even under Bochs with IF clear. */
 void host_call_others(host_call_fn *fn, void *arg);
 void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);
+/* Serves pending calls, with interrupts closed; no lock is held. */
+void host_serve(void);
 /* For loops that wait for another CPU while holding no lock: PAUSE, and serves pending calls. */
 void host_relax(void);
 

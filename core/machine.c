@@ -129,6 +129,11 @@ enum pl_status machine_init(struct vm *vm)
         s = place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
     if (s == PL_OK && vm->want_testdev)
         s = place_test_device(vm);
+    if (s == PL_OK && vm->scrollback_bytes) {
+        /* Without memory for it the VM does without. */
+        char *buffer = pool_alloc_pages(vm->scrollback_bytes / PAGE_SIZE, NULL);
+        ring_init(&vm->scrollback, buffer, vm->scrollback_bytes);
+    }
     return s;
 }
 
@@ -143,6 +148,9 @@ void machine_free(struct vm *vm)
     if (vm->testdev_memory)
         pool_free_pages(vm->testdev_memory, VTESTDEV_MEMORY_BYTES / PAGE_SIZE);
     vm->testdev_memory = NULL;
+    if (vm->scrollback.buf)
+        pool_free_pages(vm->scrollback.buf, vm->scrollback_bytes / PAGE_SIZE);
+    vm->scrollback.buf = NULL;
 }
 
 /* --- console --- */
@@ -159,8 +167,7 @@ static void console_text(struct vm *vm, const char *text, size_t len)
         return;
     vm->console_used = true;
     vm->last_console_byte = text[len - 1];
-    if (vm->attached)
-        console_vm_raw(vm, text, len);
+    console_vm_raw(vm, text, len);
     for (size_t i = 0; i < len; i++)
         lines_put(&vm->line, text[i], emit_line, vm);
 }

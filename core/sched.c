@@ -17,7 +17,6 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
-#include "core/job.h"
 #include "core/lib/lock.h"
 #include "core/lib/string.h"
 #include "core/log.h"
@@ -170,7 +169,11 @@ static void wake(struct vcpu *v)
         lock_release(&c->lock);
         return;
     }
-    lock_release(&c->lock); /* QUEUED on no list: nobody else will touch it */
+    /* QUEUED on no list: nobody picks it. But inspect_parked() may look at it: with its old home's
+     * lock, free from now on, it would load the VMCS here while `other` picks and loads it there.
+     * So its home changes first: now both go by the lock under which it is queued. */
+    __atomic_store_n(&v->cpu, (uint32_t)other, __ATOMIC_RELEASE);
+    lock_release(&c->lock);
     c = &cpus[other];
     lock_take(&c->lock);
     join(c, (unsigned)other, v);
@@ -258,8 +261,14 @@ static void run_timers(struct cpu_sched *c, unsigned me)
             continue;
         }
         lock_release(&c->lock);
-        trace_event(TRACE_TIMER, t->vm->vcpu[0], TRACE_TIMER_DEVICES);
-        interrupt_device_time(t->vm);
+        uint64_t begin = host_now();
+        struct vm *vm = t->vm;
+        trace_event(TRACE_TIMER, vm->vcpu[0], TRACE_TIMER_DEVICES);
+        interrupt_device_time(vm);
+        /* Its own vCPUs' debt, not that of whoever runs here next. */
+        uint64_t spent = host_now() - begin;
+        __atomic_fetch_add(&vm->owed, spent, __ATOMIC_RELAXED);
+        c->paid_until += spent;
         lock_take(&c->lock);
     }
     lock_release(&c->lock);
@@ -321,23 +330,12 @@ static void inspect_here(void *arg)
     i->done = true;
 }
 
-/* Under the lock of cpu's queue: whether that lock keeps v from being run. It does not while wake()
- * or migrate() carries v, QUEUED and on no list, to another queue: that CPU could load it while we
- * have it. Whoever carries it writes cpu before place, so the second look at cpu settles it. */
-static bool is_parked(const struct vcpu *v, unsigned cpu)
-{
-    enum vcpu_state s = state_of(v);
-    if (s == VCPU_QUEUED && __atomic_load_n(&v->run.place, __ATOMIC_ACQUIRE) != RUNQ_QUEUED)
-        return false;
-    return s != VCPU_RUNNING && !v->held_by && __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE) == cpu;
-}
-
 /* Its state is in no CPU: take it here, while its queue's lock keeps it from being run. */
 static void inspect_parked(struct inspection *i)
 {
     unsigned cpu;
     struct cpu_sched *c = lock_home(i->v, &cpu);
-    if (is_parked(i->v, cpu)) {
+    if (state_of(i->v) != VCPU_RUNNING && !i->v->held_by) {
         sched_switch_to(i->v);
         i->fn(i->v, i->arg);
         sched_switch_to(NULL);
@@ -398,13 +396,15 @@ static bool still_halted(struct vcpu *v, uint64_t now)
 {
     if (!v->halted)
         return false;
-    if (!wakes(v, now))
-        return true;
-    v->halted = false;
+    /* Before its requests are taken, or a sibling that halts between the two finds all hopeless and
+     * nothing asked for, though an NMI wakes v here. If it stays halted, may_halt() counts it. */
     if (v->hopeless) {
         v->hopeless = false;
         __atomic_fetch_sub(&v->vm->hopeless, 1, __ATOMIC_SEQ_CST);
     }
+    if (!wakes(v, now))
+        return true;
+    v->halted = false;
     vcpu_request(v, REQUEST_EVENT);
     return false;
 }
@@ -478,17 +478,19 @@ static void wanted_cpus(struct cpu_sched *c, uint64_t wanted[CPU_WORDS])
     lock_release(&c->lock);
 }
 
-/* More to do here than one CPU can: an idle one shall come and take it. */
+/* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
+ * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. */
 static void share(struct cpu_sched *c)
 {
     uint64_t wanted[CPU_WORDS];
-    if (likely(!c->queue.count))
+    unsigned left = c->queue.count;
+    if (likely(!left))
         return;
     wanted_cpus(c, wanted);
-    for (unsigned i = 0; i < host_cpu_count(); i++)
+    for (unsigned i = 0; left && i < host_cpu_count(); i++)
         if (is_idle(i) && (wanted[i / 64] & BIT(i % 64))) {
             host_kick(i);
-            return;
+            left--;
         }
 }
 
@@ -519,6 +521,7 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     share(c); /* now that whoever ran before can be taken away */
     host_load_space(v->vm->space.root);
     guest_time_enter(v, t->begin);
+    host_enter_domain(v->vm->slot + 1);
     if (v->woken || unlikely(trace_wanted()))
         note_turn(v, t->begin);
     v->slice_begin = t->begin;
@@ -589,9 +592,12 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
  * guest whose timers keep the scheduler busy shall not do that at others' expense. */
 static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
 {
+    struct vm *vm = v->vm;
     uint64_t now = host_now(), ticks = now - c->paid_until;
     c->paid_until = now;
-    cap_charge(&v->vm->cap, now, ticks);
+    if (__atomic_load_n(&vm->owed, __ATOMIC_RELAXED))
+        ticks += __atomic_exchange_n(&vm->owed, 0, __ATOMIC_RELAXED);
+    cap_charge(&vm->cap, now, ticks);
     return ticks;
 }
 
@@ -637,7 +643,8 @@ static bool migrate(struct cpu_sched *c, struct vcpu *v)
     lock_take(&c->lock);
     runq_remove(&c->queue, &v->run);
     set_state(v, VCPU_QUEUED);
-    lock_release(&c->lock); /* QUEUED on no list: nobody else will touch it */
+    __atomic_store_n(&v->cpu, (uint32_t)to, __ATOMIC_RELEASE); /* as in wake() */
+    lock_release(&c->lock);
     c = &cpus[to];
     lock_take(&c->lock);
     join(c, (unsigned)to, v);
@@ -676,28 +683,38 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
 
 /* --- a CPU's life --- */
 
+struct thief {
+    unsigned cpu;
+    bool later; /* there is something that may be had in a moment */
+};
+
 static bool may_move(void *ctx, const struct runq_entity *e)
 {
     const struct vcpu *v = container_of(e, const struct vcpu, run);
-    unsigned to = *(const unsigned *)ctx;
-    return is_allowed(v, to) && !__atomic_load_n(&v->held_by, __ATOMIC_ACQUIRE);
+    struct thief *t = ctx;
+    if (!is_allowed(v, t->cpu))
+        return false;
+    if (!__atomic_load_n(&v->held_by, __ATOMIC_ACQUIRE))
+        return true;
+    t->later = true;
+    return false;
 }
 
 /* c's lock is held. Others' locks are only tried: two CPUs may want each other's. False: nothing
- * was got, but somewhere it could not be tried. */
+ * was got, but in a moment something may be. */
 static bool steal(struct cpu_sched *c, unsigned me)
 {
     unsigned n = host_cpu_count();
-    bool tried_all = true;
+    struct thief t = {me, false};
     for (unsigned i = 1; i < n; i++) {
         struct cpu_sched *from = &cpus[(me + i) % n];
         if (!runq_worth_stealing(&from->queue, &c->queue))
             continue;
         if (!lock_try(&from->lock)) {
-            tried_all = false;
+            t.later = true;
             continue;
         }
-        struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &me);
+        struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &t);
         if (e)
             of(e)->cpu = me;
         lock_release(&from->lock);
@@ -706,7 +723,7 @@ static bool steal(struct cpu_sched *c, unsigned me)
         if (e)
             return true;
     }
-    return tried_all;
+    return !t.later;
 }
 
 static struct vcpu *pick(struct cpu_sched *c, unsigned me)
@@ -727,9 +744,14 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
 {
     set_idle(me, true);
     lock_take(&c->lock);
-    bool work = c->queue.count != 0 || !steal(c, me) || c->queue.count != 0;
+    bool again = !c->queue.count && !steal(c, me);
+    bool work = c->queue.count != 0;
     until = min_u64(until, timerq_next(&c->timers));
     lock_release(&c->lock);
+    /* What there is to steal may still be held by a CPU that waits in host_call_others() for this
+     * one: with interrupts closed, looking again and again, neither would ever get on. */
+    if (!work && again)
+        until = min_u64(until, host_now() + granule / 8);
     if (!work) {
         trace_event(TRACE_IDLE, NULL, 0);
         host_idle(until);
@@ -772,6 +794,9 @@ static NORETURN void stay_closed(void)
 /* False: nobody is here to run. */
 static bool pass(struct cpu_sched *c, unsigned me)
 {
+    /* With timers that are always due it may come neither to a guest nor to a HLT, and so to no
+     * interrupt: who waits in host_call_others() must not depend on that. */
+    host_serve();
     run_timers(c, me);
     struct vcpu *v = pick(c, me);
     if (!v)
@@ -788,12 +813,14 @@ void sched_run(bool stop_when_idle)
         console_poll();
         gdb_poll();
         bool worked = vm_work();
-        if (worked)
+        if (worked) {
             c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
+            host_enter_domain(0);
+        }
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, min_u64(host_console_deadline(), job_deadline()));
+            rest(c, 0, console_deadline());
         }
     }
 }
@@ -880,6 +907,11 @@ void sched_start(struct vcpu *v, bool runs)
     v->cpu = cpu;
     v->timer.cpu = cpu;
     set_state(v, runs ? VCPU_QUEUED : VCPU_BLOCKED);
+    /* Who asked while it was OFF (the operator, for its VM's end) has not woken it. */
+    if (!runs && __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST)) {
+        set_state(v, VCPU_QUEUED);
+        runs = true;
+    }
     if (runs)
         join(c, cpu, v);
     lock_release(&c->lock);

@@ -151,6 +151,9 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->autostart = definition->autostart;
     vm->weight = definition->weight;
     vm->memory = definition->memory;
+    for (vm->scrollback_bytes = definition->scrollback ? PAGE_SIZE : 0;
+         vm->scrollback_bytes < definition->scrollback;)
+        vm->scrollback_bytes *= 2;
     vm->cpus = definition->cpus;
     vm->want_testdev = definition->devices & CONFIG_DEVICE_TESTDEV;
     vm->on_reboot = (uint8_t)definition->on_reboot;
@@ -432,6 +435,7 @@ static void reset_record(struct vm *vm)
     vm->stopper = NULL;
     vm->then = THEN_CONFIG;
     vm->paused = 0;
+    vm->owed = 0;
     vm->started_ns = host_uptime_ns();
 }
 

@@ -11,6 +11,7 @@
 #include "core/cap.h"
 #include "core/config.h"
 #include "core/lib/lock.h"
+#include "core/lib/ring.h"
 #include "core/lines.h"
 #include "core/vcpu.h"
 #include "drivers/emu/vdebug.h"
@@ -77,6 +78,7 @@ struct vm {
     uint32_t record_pages; /* of this structure and the texts behind it */
     const char *kernel, *initrd, *cmdline, *modules; /* behind this structure */
     uint64_t memory;     /* bytes */
+    uint64_t scrollback_bytes; /* 0 or a power of two */
     uint32_t cpus;       /* vCPUs wanted */
     uint8_t on_reboot, on_poweroff, on_crash; /* enum config_action */
     bool autostart;
@@ -103,6 +105,7 @@ struct vm {
     /* Of its current run. */
     uint8_t then;              /* enum vm_then */
     uint32_t paused;           /* sched_pause(); atomic */
+    uint64_t owed;             /* TSC ticks its devices' time took; its next turn pays; atomic */
     uint32_t alive;            /* vCPUs that are not off; atomic */
     uint32_t hopeless;         /* vCPUs that only another vCPU could wake; atomic */
     struct vcpu *stopper;      /* who ended it; NULL: no vCPU did */
@@ -131,6 +134,7 @@ struct vm {
     uint16_t irq_levels;       /* as interrupt_set_irq() was told last */
     unsigned apic_turn;        /* of lowest-priority arbitration */
     struct line_assembler line;
+    struct ring scrollback;    /* what it has printed last; no buffer: nothing is kept */
 
     uint64_t started_ns, ended_ns;
     uint64_t ran;              /* TSC ticks, of all vCPUs of the last run */
