@@ -22,6 +22,7 @@
 #include "core/log.h"
 #include "core/power.h"
 #include "core/report.h"
+#include "core/stat.h"
 #include "core/trace.h"
 #include "core/vm.h"
 
@@ -761,6 +762,31 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     c->paid_until = host_now(); /* what nobody used */
 }
 
+/* --- to be looked at --- */
+
+void sched_look(unsigned cpu, struct sched_view *out)
+{
+    struct cpu_sched *c = &cpus[cpu];
+    lock_take(&c->lock);
+    *out = (struct sched_view){
+        .queued = c->queue.count,
+        .epoch = c->queue.epoch,
+        .running = c->running != NULL,
+        .running_vm = c->running ? c->running->vm->slot : 0,
+        .running_vcpu = c->running ? c->running->index : 0,
+        .slice_begin = c->running ? c->running->slice_begin : 0,
+        .slice_end = c->running ? c->running->slice_end : 0,
+        .next_timer = timerq_next(&c->timers),
+    };
+    lock_release(&c->lock);
+    out->idle = is_idle(cpu);
+}
+
+uint64_t sched_slice(void)
+{
+    return slice;
+}
+
 /* --- the end --- */
 
 #define STOP_PATIENCE_NS 100000000 /* a CPU that runs on for longer is left to itself */
@@ -805,6 +831,12 @@ static bool pass(struct cpu_sched *c, unsigned me)
     return true;
 }
 
+/* The console, a command that goes on, the next sample of counters. */
+static uint64_t boot_cpu_deadline(void)
+{
+    return min_u64(console_deadline(), stat_deadline());
+}
+
 void sched_run(bool stop_when_idle)
 {
     struct cpu_sched *c = here();
@@ -812,6 +844,7 @@ void sched_run(bool stop_when_idle)
     for (;;) {
         console_poll();
         gdb_poll();
+        stat_poll();
         bool worked = vm_work();
         if (worked) {
             c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
@@ -820,7 +853,7 @@ void sched_run(bool stop_when_idle)
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, console_deadline());
+            rest(c, 0, boot_cpu_deadline());
         }
     }
 }

@@ -45,6 +45,18 @@ void sched_stop_others(void);
 /* Calls fn(v, arg) where v's registers can be read, wherever v is. Boot CPU only, no locks held;
  * fn may print, but not wait. */
 void sched_inspect(struct vcpu *v, void (*fn)(struct vcpu *v, void *arg), void *arg);
+/* A CPU's queue at a moment, for people. */
+struct sched_view {
+    unsigned queued; /* vCPUs that wait */
+    uint64_t epoch;
+    bool idle, running;
+    unsigned running_vm, running_vcpu;     /* slot, index */
+    uint64_t slice_begin, slice_end;       /* TSC, of what runs */
+    uint64_t next_timer;                   /* TSC; TIMERQ_NEVER: none is set */
+};
+void sched_look(unsigned cpu, struct sched_view *out);
+/* The length of a slice, TSC ticks. */
+uint64_t sched_slice(void);
 /* Each CPU's life. stop_when_idle: power off when the last VM has ended. */
 NORETURN void sched_run(bool stop_when_idle);
 NORETURN void sched_run_other(void);

@@ -77,6 +77,13 @@ struct sched_timer {
     uint32_t cpu; /* on whose queue it is or was */
 };
 
+/* Counters as they were at some moment; core/stat.h. */
+struct stat_sample {
+    uint64_t tsc; /* 0: never taken */
+    uint64_t ran, waited, latency, wakes, switches;
+    uint64_t exits[EXIT_KINDS];
+};
+
 struct vcpu {
     /* Saved by the exit assembly, which starts at offset 0. GPR_RSP lives in the backend. */
     uint64_t gpr[GPR_COUNT];
@@ -139,6 +146,7 @@ struct vcpu {
     uint64_t wakes;     /* times it became runnable; under its queue's lock */
     uint64_t latency, latency_max; /* TSC ticks from there to its turn: sum, longest */
     bool woken;         /* and has had no turn since */
+    struct stat_sample stat[2]; /* stat.c's: the older, the newer */
     struct observe_stats *observe_stats; /* NULL: exits are not measured; core/observe.h */
     uint8_t trail_at;          /* where the next goes; wraps by itself */
     uint8_t trail[VCPU_TRAIL]; /* kinds of the last exits, a ring */
