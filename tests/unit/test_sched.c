@@ -226,6 +226,15 @@ void gdb_poll(void)
 {
 }
 
+void stat_poll(void)
+{
+}
+
+uint64_t stat_deadline(void)
+{
+    return UINT64_MAX;
+}
+
 bool debug_held(struct vcpu *v)
 {
     (void)v;
