@@ -233,6 +233,8 @@ void command_vm_show(const struct call *c)
     SAY(c, "  kernel %s  initrd %s  memory %lu KiB\n", vm->kernel,
         vm->initrd[0] ? vm->initrd : "none", vm->memory / 1024);
     SAY(c, "  cmdline %s\n", vm->cmdline[0] ? vm->cmdline : "(empty)");
+    SAY(c, "  weight %u  cap %u  pin %s  autostart %s\n", vm->weight, vm->cap.percent,
+        vm->pin[0] ? vm->pin : "none", vm->autostart ? "yes" : "no");
     if (vm->state == VM_ENDED)
         SAY(c, "  ended by %s%s\n", stop_reason_name((enum stop_reason)vm->stop_reason),
             vm_ended_well(vm) ? ", well" : ", badly");

@@ -3,7 +3,9 @@
  * All keys of the configuration, one row each: what a row says is what the parser does and what
  * config_describe() prints. PURE.
  */
+#include "core/cap.h"
 #include "core/config_parse.h"
+#include "core/runqueue.h"
 
 #define CMDLINE_MAX 2047
 
@@ -40,6 +42,12 @@ const struct key config_keys[] = {
      "yes, no, true, false, on, off", "start the VM when the machine starts"},
     {SECTION_VM, "cpus", config_value_count, VM(cpus), 1, CONFIG_CPUS, NULL, "1",
      "NUMBER, 1 to 64", "the VM's virtual CPUs"},
+    {SECTION_VM, "weight", config_value_count, VM(weight), RUNQ_WEIGHT_MIN, RUNQ_WEIGHT_MAX, NULL,
+     "100", "NUMBER, 10 to 1000", "how much time each of the VM's vCPUs gets, against others'"},
+    {SECTION_VM, "cap", config_value_count, VM(cap), 0, CAP_PERCENT_MAX, NULL, "0",
+     "NUMBER, 0 to 25600", "at most so many percent of one CPU, all vCPUs together; 0: no cap"},
+    {SECTION_VM, "pin", config_value_pin, VM(pin), 0, CONFIG_PIN_MAX, NULL, "",
+     "[VCPU:]CPU[-CPU][,...] ...", "the CPUs that the VM, or one vCPU, may run on"},
     {SECTION_VM, "modules", config_value_modules, VM(modules), 0, CMDLINE_MAX, NULL, "",
      "FILE [ARGUMENTS], ...", "boot modules of a Multiboot1 kernel"},
     {SECTION_VM, "devices", config_value_switches, VM(devices), 0, 0, devices, "",

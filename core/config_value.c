@@ -4,6 +4,7 @@
  * or is a default out of the table of keys.
  */
 #include "core/config_parse.h"
+#include "core/pin.h"
 
 /* Digits at *s, stepping over them. False: none, or more than 64 bits. */
 static bool take_number(const char **s, uint64_t *out)
@@ -200,4 +201,13 @@ bool config_value_switches(struct parser *p, const struct key *key, const char *
     if (good)
         *(uint64_t *)field = on;
     return good;
+}
+
+bool config_value_pin(struct parser *p, const struct key *key, const char *value, void *field)
+{
+    const char *why;
+    if (pin_check(value, &why))
+        return config_value_text(p, key, value, field);
+    bad_value(p, key, value, why);
+    return false;
 }

@@ -265,6 +265,18 @@ static void update_lines(struct vm *vm, const void *dev)
         update_test_lines(vm);
 }
 
+bool machine_press_power_button(struct vm *vm)
+{
+    lock_take(&vm->lock);
+    bool listens = vpm_listens_to_power_button(&vm->pm);
+    if (listens) {
+        vpm_press_power_button(&vm->pm);
+        update_lines(vm, &vm->pm);
+    }
+    lock_release(&vm->lock);
+    return listens;
+}
+
 uint64_t machine_deadline(const struct vm *vm)
 {
     uint64_t others = min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm));

@@ -32,6 +32,14 @@ void sched_preempt(void);
 void sched_switch_to(struct vcpu *v);
 /* All vCPUs of vm are off: no CPU shall hold anything of it any more. */
 void sched_leave_vm(struct vm *vm);
+/* No vCPU of vm runs from the return on, until sched_resume(); its devices' time stands still, too,
+ * and is caught up afterwards. Boot CPU only, no locks held. */
+void sched_pause(struct vm *vm);
+void sched_resume(struct vm *vm);
+/* Of a vCPU that has been started, from any state; boot CPU only, no locks held. What is no longer
+ * allowed where it is moves when its turn comes, before it runs. */
+void sched_set_weight(struct vcpu *v, uint32_t weight);
+void sched_set_pin(struct vcpu *v, const uint64_t cpus[CPU_WORDS]);
 /* The other CPUs run no guest from here on: the machine is about to go. */
 void sched_stop_others(void);
 /* Calls fn(v, arg) where v's registers can be read, wherever v is. Boot CPU only, no locks held;

@@ -59,6 +59,7 @@ enum vcpu_state {
 #define REQUEST_LINT0      BIT(7) /* the 8259s' output has changed; vCPU 0 */
 #define REQUEST_LOOK       BIT(8) /* slice_end has changed */
 #define REQUEST_TSC        BIT(9) /* vm.tsc_offset has changed */
+#define REQUEST_PAUSE      BIT(10) /* vm.paused has changed */
 #define REQUEST_GO         BIT(16) /* a debugger has let it go on */
 #define REQUEST_DEBUG      BIT(17) /* step by step, or just not any more */
 #define REQUEST_VECTOR_SHIFT 24
@@ -106,7 +107,7 @@ struct vcpu {
     uint32_t held_by;   /* the CPU that holds its state in registers, + 1; 0: none; atomic */
     struct runq_entity run;
     struct sched_timer timer;
-    uint64_t cpus_allowed[CPU_WORDS];
+    uint64_t cpus_allowed[CPU_WORDS]; /* the boot CPU writes, word by word; atomic */
     bool halted;        /* goes on only for what wakes it */
     bool hopeless;      /* counted in vm.hopeless: nothing but another vCPU can wake it */
     bool yielded;       /* it has given its turn up */
