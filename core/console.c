@@ -8,6 +8,7 @@
 
 #include "core/answer.h"
 #include "core/commands.h"
+#include "core/control.h"
 #include "core/host.h"
 #include "core/job.h"
 #include "core/lib/ring.h"
@@ -71,6 +72,7 @@ static bool unwanted(const char *text, size_t len)
 static void output(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
+    control_log(text, len);
     if (mode == MODE_LOG && host_cpu_index() != 0)
         host_kick(0);
     if (mode == MODE_LOG || mode == MODE_GUEST || unwanted(text, len))
@@ -101,7 +103,7 @@ bool console_has_room(void)
 {
     uint64_t since = host_now() - __atomic_load_n(&typed_at, __ATOMIC_RELAXED);
     bool typing = typed_at && since < host_ns_to_tsc(TYPING_NS) && mode != MODE_GUEST;
-    return host_console_room() > (typing ? ROOM_TYPING : ROOM_NEEDED);
+    return host_console_room() > (typing ? ROOM_TYPING : ROOM_NEEDED) && control_has_room();
 }
 
 void console_vm_line(struct vm *vm, const char *text, size_t len)
@@ -115,6 +117,7 @@ void console_vm_raw(struct vm *vm, const char *text, size_t len)
         ring_push(&vm->scrollback, text[i]);
     if (vm == attached)
         host_console_write(text, len);
+    control_vm_raw(vm, text, len);
 }
 
 /* --- a guest's console --- */
@@ -355,7 +358,7 @@ static struct ring ahead = {ahead_buffer, sizeof(ahead_buffer), 0, 0};
 static void read_ahead(void)
 {
     int c;
-    while (ring_room(&ahead) && (c = host_console_read()) >= 0) {
+    while (ring_room(&ahead) && (c = control_next_key()) >= 0) {
         if (c == CONSOLE_ESCAPE && mode == MODE_GUEST)
             ring_init(&ahead, ahead_buffer, sizeof(ahead_buffer)); /* before it: void */
         if (c == 0x03 && mode == MODE_ANSWER && !answer_paused() && !job_running())
@@ -413,6 +416,7 @@ void console_poll(void)
 {
     char c;
     host_console_poll();
+    control_poll();
     if (attached && !has_console(attached))
         lost_guest();
     if (attach_next && mode == MODE_PROMPT)

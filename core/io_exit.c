@@ -98,6 +98,13 @@ static const struct stringio_ops string_ops = {
     .port_out = string_port_out,
 };
 
+/* The instruction runs again, and the exit has cleared RF: set, it keeps a breakpoint on it from
+ * being met twice, and shows in what an interrupt between two iterations pushes. */
+static void keep_breakpoint_met(struct vcpu *v)
+{
+    backend->set_reg(v, VREG_RFLAGS, backend->get_reg(v, VREG_RFLAGS) | RFLAGS_RF);
+}
+
 static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
 {
     unsigned index = x->io.in ? GPR_RDI : GPR_RSI;
@@ -132,6 +139,7 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     case STRINGIO_DONE:
         return OUTCOME_ADVANCE;
     case STRINGIO_MORE:
+        keep_breakpoint_met(v);
         if (x->slow_step)
             backend->finish_step(v);
         x->slow_step = false; /* one iteration is done, and its trap is due */
@@ -147,6 +155,7 @@ enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
     a.size = x->io.size;
     a.write = !x->io.in;
     if (a.write && unlikely(machine_is_console(x->io.port)) && !console_has_room()) {
+        keep_breakpoint_met(v);
         sched_give_way(v);
         return OUTCOME_RETRY;
     }

@@ -16,6 +16,12 @@ void pools_mark(void)
     mark_guest = page_alloc_free(&guest_pool);
 }
 
+void pools_moved(int64_t hypervisor, int64_t guest)
+{
+    mark_hypervisor -= (uint64_t)hypervisor;
+    mark_guest -= (uint64_t)guest;
+}
+
 bool pools_check(void)
 {
     int64_t h = (int64_t)(mark_hypervisor - vm_record_pages() -

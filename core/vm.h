@@ -73,6 +73,7 @@ struct vm {
     uint8_t state;       /* enum vm_state */
     uint8_t stop_reason; /* enum stop_reason */
     bool attached;       /* its console is the operator's terminal */
+    bool watched;        /* a program has its console, too: core/control.c */
     uint32_t status;     /* STOP_EXIT: 0 is well */
     char end_text[VM_END_TEXT];
     uint32_t record_pages; /* of this structure and the texts behind it */

@@ -457,7 +457,8 @@ void console_vm_raw(struct vm *of, const char *text, size_t len)
 {
     (void)text;
     (void)len;
-    assert_ptr_equal(of, &vm); /* nobody is attached: it goes nowhere */
+    if (of->attached)
+        fail_msg("nobody is attached");
 }
 
 void log_info(const char *format, ...)
