@@ -19,7 +19,7 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
-	core/bus.c core/command_line.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/config_words.c core/cpuid.c core/msr.c core/cr.c core/event.c core/log_filter.c core/lineedit.c core/lineedit_keys.c \
+	core/bus.c core/command_line.c core/password.c core/lib/sha256.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/config_words.c core/cpuid.c core/msr.c core/cr.c core/event.c core/log_filter.c core/lineedit.c core/lineedit_keys.c \
 	core/guest_acpi.c core/guest_smbios.c core/insn.c core/image.c core/image_linux.c core/image_elf.c core/image_mb1.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
@@ -135,7 +135,7 @@ $(B)/host/libplinth.a: $(HOST_PURE)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-TOOL_SRC := tools/config_check.c $(filter core/config%.c core/pin.c core/image%.c core/lib/fmt.c,$(PURE))
+TOOL_SRC := tools/config_check.c $(filter core/config%.c core/pin.c core/password.c core/image%.c core/lib/fmt.c,$(PURE))
 tools: $(B)/config-check
 $(B)/config-check: $(TOOL_SRC) $(HEADERS) $(B)/.setup-build
 	@mkdir -p $(@D)

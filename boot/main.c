@@ -340,6 +340,8 @@ static NORETURN void boot_rest(void)
     boot_step_done("modules and configuration");
     sched_init(config.slice_ns);
     console_init();                                   /* from now on the operator may type */
+    console_set_password(config_text(&config, config.password),
+                         config.lock_after * UINT64_C(1000000000));
     define_vms();                                     /* and start those with autostart */
     if (errors.count && config.vm_count == 0)
         power_count_failure();

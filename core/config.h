@@ -69,6 +69,8 @@ struct config {
     uint64_t slice_ns;
     uint32_t poweroff; /* enum config_poweroff */
     struct config_text attach; /* a VM's name; empty: none */
+    struct config_text password; /* as core/password.h has it; empty: none */
+    uint32_t lock_after; /* seconds; 0: never */
     uint32_t plinth_line; /* of [plinth]; 0: the file has none */
     uint32_t key_line[CONFIG_KEYS_MAX];
 

@@ -28,6 +28,10 @@ const struct key config_keys[] = {
      "never, when-idle", "when-idle ends the machine after the last VM has ended"},
     {SECTION_PLINTH, "attach", config_value_text, PLINTH(attach), 0, CONFIG_NAME_MAX - 1, NULL, "",
      "NAME", "the VM whose console the terminal is at the start"},
+    {SECTION_PLINTH, "password", config_value_password, PLINTH(password), 0, 200, NULL, "",
+     "pbkdf2-sha256:...", "the console asks for this password; `tools/plinth password` makes it"},
+    {SECTION_PLINTH, "lock_after", config_value_count, PLINTH(lock_after), 0, 86400, NULL, "600",
+     "SECONDS, 0 to 86400", "nobody has typed for so long: the console asks again; 0: never"},
 
     {SECTION_VM, "kernel", config_value_text, VM(kernel), 1, CONFIG_PATH_MAX, NULL, NULL,
      "FILE", "what the VM starts: a Linux bzImage, an ELF with a PVH note, a Multiboot1 or a flat "

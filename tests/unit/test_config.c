@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,27 @@ static void test_full_file(void **state)
 }
 
 #define VM "[vm a]\nkernel = k\n"
+
+static void test_console_keys(void **state)
+{
+    (void)state;
+    static const char hash[] =
+        "pbkdf2-sha256:1:00:55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
+    char file[256];
+    snprintf(file, sizeof(file), "[plinth]\npassword = %s\nlock_after = 90\n" VM
+             "scrollback = 64K\n[vm b]\nkernel = k\nscrollback = 0\n", hash);
+    assert_good(file);
+    assert_string_equal(text(c.password), hash);
+    assert_int_equal(c.lock_after, 90);
+    assert_int_equal(c.vms[0].scrollback, 65536);
+    assert_int_equal(c.vms[1].scrollback, 0);
+    assert_good(VM);
+    assert_string_equal(text(c.password), "");
+    assert_int_equal(c.lock_after, 600);
+    assert_int_equal(c.vms[0].scrollback, 4096);
+    parse("[plinth]\npassword = secret\nlock_after = 86401\n" VM "scrollback = 2M\n");
+    assert_int_equal(e.count, 3);
+}
 
 static void test_sizes(void **state)
 {
@@ -576,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty_file_has_defaults),
         cmocka_unit_test(test_full_file),
+        cmocka_unit_test(test_console_keys),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_times),
