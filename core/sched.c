@@ -498,6 +498,7 @@ static void share(struct cpu_sched *c)
 struct turn {
     uint64_t begin;      /* TSC */
     bool ran;            /* it was in its guest */
+    bool capped;         /* blocked until its VM's cap lets it run again */
     uint64_t until;      /* OUTCOME_BLOCK: for how long */
     uint32_t but;        /* requests for which it does not block */
 };
@@ -571,7 +572,7 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
         return OUTCOME_BLOCK;
     }
     if (!cap_left(&v->vm->cap, t->begin)) {
-        t->until = cap_next(&v->vm->cap, t->begin);
+        t->capped = true;
         t->but = REQUEST_STOP;
         return OUTCOME_BLOCK;
     }
@@ -664,6 +665,9 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     if (outcome == OUTCOME_STOP && vm->stop_reason >= STOP_TRIPLE_FAULT && vm->stopper == v)
         report_vcpu(v); /* while its state is here */
     uint64_t ticks = pay(c, v);
+    /* What it has just paid for comes before its next turn, or it would wake too early for ever. */
+    if (t.capped)
+        t.until = cap_next(&vm->cap, host_now());
     lock_take(&c->lock);
     c->running = NULL;
     runq_charge(&c->queue, &v->run, ticks);
