@@ -22,7 +22,7 @@
 #include "core/panic.h"
 #include "core/vm.h"
 
-#define FRAMES      24
+#define FRAMES      64
 #define STACK_WORDS 1024
 #define STOP_NS     100000000 /* how long the others may take to stop */
 
