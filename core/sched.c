@@ -850,10 +850,10 @@ void sched_run(bool stop_when_idle)
         gdb_poll();
         stat_poll();
         bool worked = vm_work();
-        if (worked) {
-            c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
+        if (worked)
             host_enter_domain(0);
-        }
+        /* The operator's commands, and VMs that start and end, are in nobody's share. */
+        c->paid_until = host_now();
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();

@@ -25,8 +25,8 @@
 /* Interrupts are off meanwhile. Where each repetition of STOS takes a tick (Bochs) this is 0.7 ms;
  * from 1.4 ms on the console, at 115200 baud, would lose keys. */
 #define SCRUB_PIECE KIB(256)
-/* docs/config.md, on_reboot: so many lives of less than that, and there is no further one. */
 #define CAP_PERIOD_NS UINT64_C(100000000)
+/* docs/config.md, on_reboot: so many lives of less than that, and there is no further one. */
 #define SHORT_LIVES_MAX 10u
 #define SHORT_LIFE_NS   UINT64_C(2000000000)
 
