@@ -52,6 +52,10 @@ enum outcome {
     OUTCOME_STOP,    /* this VM has come to its end */
 };
 
+#define IO_STRING      BIT(0)
+#define IO_REP         BIT(1)
+#define IO_BREAKPOINTS BIT(2) /* some are enabled: vcpu_breakpoints() has to be asked */
+
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
 /* kind and reason as EXIT_HEAD() lays them out, the rest 0: one store instead of four. */
@@ -71,7 +75,8 @@ struct vm_exit {
         struct {
             uint16_t port;
             uint8_t size; /* 1, 2 or 4 */
-            bool in, string, rep;
+            bool out;
+            uint8_t odd;          /* IO_*; 0: a plain IN or OUT */
             uint8_t address_size; /* string: 2, 4 or 8 */
             uint8_t segment;      /* string: of the memory operand, enum seg_name */
         } io;
@@ -103,6 +108,8 @@ struct vm_exit {
 typedef enum outcome exit_fn(struct vcpu *v, struct vm_exit *x);
 
 _Static_assert(offsetof(struct vm_exit, reason) == 4, "EXIT_HEAD");
+_Static_assert(offsetof(struct vm_exit, io) == 8 && offsetof(struct vm_exit, io.size) == 10 &&
+               offsetof(struct vm_exit, io.out) == 11, "backends fill it as one word");
 
 struct exit_row {
     exit_fn *handler;

@@ -6,6 +6,7 @@
 #include "arch/x86/regs.h"
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/host.h"
 #include "core/linear.h"
 #include "core/machine.h"
 #include "core/stringio.h"
@@ -100,14 +101,14 @@ static const struct stringio_ops string_ops = {
 
 static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
 {
-    unsigned index = x->io.in ? GPR_RDI : GPR_RSI;
+    unsigned index = x->io.out ? GPR_RSI : GPR_RDI;
     struct string_context c = {.segment = (enum seg_name)x->io.segment};
     struct stringio s = {
         .port = x->io.port,
         .size = x->io.size,
         .address_size = x->io.address_size,
-        .in = x->io.in,
-        .rep = x->io.rep,
+        .in = !x->io.out,
+        .rep = x->io.odd & IO_REP,
         .backward = v->rflags & RFLAGS_DF,
         .rcx = v->gpr[GPR_RCX],
         .index = v->gpr[index],
@@ -141,25 +142,54 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     }
 }
 
-enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
+/* An access with consequences. The VM's lock is held; it is released. */
+static NOINLINE enum outcome rich_port(struct vcpu *v, const struct vm_exit *x,
+                                       struct io_access *a)
 {
-    struct io_access a;
-    a.size = x->io.size;
-    a.write = !x->io.in;
-    if (a.write && unlikely(machine_is_console(x->io.port)) && !console_has_room()) {
-        sched_give_way(v);
-        return OUTCOME_RETRY;
-    }
-    if (unlikely(x->io.string))
+    struct vm *vm = v->vm;
+    machine_port_locked(vm, x->io.port, a);
+    lock_release(&vm->lock);
+    if (!a->write)
+        set_accumulator(v, a->size, (uint32_t)a->value);
+    return machine_after_io(vm);
+}
+
+static COLD enum outcome odd_io(struct vcpu *v, struct vm_exit *x)
+{
+    struct io_access a = {.size = x->io.size, .write = x->io.out, .value = v->gpr[GPR_RAX]};
+    if (x->io.odd & IO_STRING)
         return string_io(v, x);
-    a.value = v->gpr[GPR_RAX];
-    machine_port(v->vm, x->io.port, &a);
-    if (x->io.in)
-        set_accumulator(v, x->io.size, (uint32_t)a.value);
-    if (unlikely(v->dr_live)) {
-        uint32_t hits = vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
-        if (hits)
-            backend->queue_breakpoints(v, hits);
+    lock_take(&v->vm->lock);
+    enum outcome outcome = rich_port(v, x, &a);
+    uint32_t hits = vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
+    if (hits)
+        backend->queue_breakpoints(v, hits);
+    return outcome;
+}
+
+__attribute__((hot)) enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
+{
+    struct vm *vm = v->vm;
+    struct io_access a;
+    if (unlikely(x->io.out) && unlikely(machine_is_console(x->io.port))) {
+        host_let_in(); /* our own UART may be what it keeps busy */
+        if (!console_has_room()) {
+            sched_give_way(v);
+            return OUTCOME_RETRY;
+        }
     }
-    return machine_after_io(v->vm);
+    if (unlikely(x->io.odd))
+        return odd_io(v, x);
+    a.size = x->io.size;
+    a.write = x->io.out;
+    a.value = v->gpr[GPR_RAX];
+    lock_take(&vm->lock);
+    const struct bus_region *r = bus_hinted(&vm->ports, x->io.port);
+    if (!bus_plain(r, x->io.port, &a))
+        return rich_port(v, x, &a);
+    bus_access_region(r, x->io.port, &a);
+    lock_release(&vm->lock);
+    if (!a.write)
+        set_accumulator(v, a.size, (uint32_t)a.value);
+    return OUTCOME_ADVANCE;
 }

@@ -111,6 +111,7 @@ struct vm {
     bool want_testdev;         /* devices = +testdev */
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output */
+    bool pic_polled;           /* as vpic_polled() said last */
     bool pic_rose;             /* it has risen since LINT0 was looked at */
     bool io_after;             /* a device may have something for machine_after_io() */
     uint16_t irq_levels;       /* as interrupt_set_irq() was told last */

@@ -148,25 +148,30 @@ static void vmx_decode_dr(struct vcpu *v, struct vm_exit *x)
     x->dr.gpr = q >> 8 & 0xf;
 }
 
-static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
+static COLD void decode_string_io(struct vm_exit *x, uint64_t q)
 {
-    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
-    (void)v;
-    /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
-     * one that drives its UART so would make ours overrun. */
-    sti_nop_cli();
-    x->io.port = (uint16_t)(q >> 16);
-    x->io.size = (uint8_t)((q & 7) + 1);
-    x->io.in = q & BIT(3);
-    x->io.string = false;
-    if (likely(!(q & BIT(4))))
-        return;
-    x->io.string = true;
-    x->io.rep = q & BIT(5);
     /* Address size and segment: as "VM-Exit Instruction-Information Field for INS and OUTS". */
     uint32_t info = vmcs_get(EXIT_INSTRUCTION_INFORMATION);
+    x->io.odd |= (uint8_t)(IO_STRING | (q & BIT(5) ? IO_REP : 0));
     x->io.address_size = (uint8_t)(2u << (info >> 7 & 3));
-    x->io.segment = x->io.in ? SEG_ES : info >> 15 & 7;
+    x->io.segment = x->io.out ? info >> 15 & 7 : SEG_ES;
+}
+
+/* Bits 3:0 of the qualification, size and direction, as io has them in its first word. */
+#define IO_WORD(q) ((uint32_t)(((q) & 7) + 1) << 16 | ((q) & 8 ? 0 : 1u << 24))
+
+static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
+{
+    static const uint32_t word[16] = {
+        IO_WORD(0), IO_WORD(1), IO_WORD(2), IO_WORD(3), IO_WORD(4), IO_WORD(5), IO_WORD(6),
+        IO_WORD(7), IO_WORD(8), IO_WORD(9), IO_WORD(10), IO_WORD(11), IO_WORD(12), IO_WORD(13),
+        IO_WORD(14), IO_WORD(15)};
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    x->qualification = word[q & 15] | (q >> 16 & 0xffff); /* port, size, out; the rest is 0 */
+    if (unlikely(v->dr_live) && unlikely(vmcs_get(GUEST_DR7) & DR7_ENABLES))
+        x->io.odd = IO_BREAKPOINTS;
+    if (unlikely(q & BIT(4)))
+        decode_string_io(x, q);
 }
 
 static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
