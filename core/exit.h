@@ -93,6 +93,11 @@ struct vm_exit {
             gpa_t gpa;
             bool read, write, fetch;
             bool table; /* the CPU was walking the guest's page tables */
+            /* The rest counts while plain is set: 64-bit code with 4-level paging has touched the
+             * data there, no event was being delivered and no breakpoint is enabled. */
+            bool plain;
+            bool slow_step; /* what the head's has to be if one instruction is done */
+            uint64_t cr3;
         } memory;
         uint8_t eoi_vector;
         struct event exception; /* to be delivered to the guest; DR6 and CR2 are up to date */

@@ -144,6 +144,8 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index)
     v->xcr0 = XCR0_X87;
     v->wake_at = UINT64_MAX;
     v->event_at = UINT64_MAX;
+    for (unsigned i = 0; i < MMIO_MOVES; i++)
+        v->moves[i].page = 1;
     runq_entity_init(&v->run, RUNQ_WEIGHT_DEFAULT);
     timerq_entry_init(&v->timer.entry);
     v->timer.vm = vm;

@@ -6,9 +6,11 @@
  */
 #include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/cr.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/regs.h"
+#include "arch/x86/seg.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/dispatch.h"
@@ -174,6 +176,21 @@ static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
         decode_string_io(x, q);
 }
 
+static void decode_plain_access(struct vcpu *v, struct vm_exit *x)
+{
+    if (!(vmcs_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) ||
+        !(vmcs_get(ENTRY_CONTROLS) & VMX_CTL(IA32E_MODE_GUEST)) ||
+        (vmcs_get(GUEST_CR4) & CR4_LA57) ||
+        (v->dr_live && (vmcs_get(GUEST_DR7) & DR7_ENABLES)))
+        return;
+    x->memory.plain = true;
+    x->memory.cr3 = vmcs_get(GUEST_CR3);
+    vmx_vmread_to(VMCS_GUEST_RIP, &v->rip);
+    v->rflags = vmcs_get(GUEST_RFLAGS);
+    x->memory.slow_step = (v->rflags & RFLAGS_TF) ||
+                          (vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW);
+}
+
 static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t q = vmcs_get(EXIT_QUALIFICATION);
@@ -184,6 +201,9 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
     x->memory.write = q & BIT(1);
     x->memory.fetch = q & BIT(2);
     x->memory.table = (q & BITS(8, 7)) == BIT(7);
+    /* An instruction's access to data, and nothing else going on. */
+    if (likely((q & (BIT(2) | BITS(8, 7))) == BITS(8, 7)) && likely(!v->reinject_valid))
+        decode_plain_access(v, x);
 }
 
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
