@@ -225,6 +225,8 @@ static void rearm(struct vcpu *v, uint64_t now);
 void interrupt_apic_effects(struct vcpu *v)
 {
     struct vlapic_effects e;
+    if (!v->apic.effects.any)
+        return;
     vlapic_take_effects(&v->apic, &e);
     if (e.ipi) {
         send(v->vm, v->apic.id, &e.message);

@@ -309,25 +309,28 @@ static void follow_up(struct vm *vm, const struct bus_region *r, unsigned tag, b
         vm->io_after = true;
 }
 
-/* Several accesses come of one: the region at the address stands for all. Or nobody is there. */
-static COLD void odd_access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+/* Several accesses come of one: the region at the address stands for all. */
+static COLD void odd_access(struct vm *vm, struct bus *bus, const struct bus_region *r,
+                            uint64_t address, struct io_access *a)
 {
-    const struct bus_region *r = bus_find(bus, address);
-    if (r && (r->tag[1] & TAG_TIME))
+    if (r->tag[1] & TAG_TIME)
         advance_device(vm, r);
     (void)bus_access(bus, address, a);
-    if (!r)
-        return;
     follow_up(vm, r, r->tag[1], a->write);
     vm->io_after = true;
 }
 
+/* Where nobody is, reads are all ones and writes go nowhere. */
 static inline void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
 {
     const struct bus_region *r = bus_find(bus, address);
-    if (unlikely(!r) || unlikely(a->size > r->max_width) ||
+    if (unlikely(!r)) {
+        a->value = UINT64_MAX >> (64 - 8 * a->size);
+        return;
+    }
+    if (unlikely(a->size > r->max_width) ||
         unlikely(a->size > r->size - (address - r->base))) {
-        odd_access(vm, bus, address, a);
+        odd_access(vm, bus, r, address, a);
         return;
     }
     unsigned tag = r->tag[a->write];

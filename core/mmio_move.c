@@ -21,12 +21,12 @@ static struct mmio_move *entry_for(struct vcpu *v, uint64_t rip)
 }
 
 /* The instruction and what leads to it and to its operand are as they were. */
-static inline bool still_true(const struct mmio_move *m, const struct guest_mem *gm)
+static inline bool still_true(const struct mmio_move *m, const uint8_t *window)
 {
     gpa_t code = GPA(m->code.page.v + (m->rip & PAGE_OFFSET));
-    return guest_walk_proved(&m->code, gm) && guest_walk_proved(&m->data, gm) &&
-           likely((guest_reload64(gm, code) & m->mask[0]) == m->word[0]) &&
-           likely((guest_reload64(gm, GPA(code.v + 8)) & m->mask[1]) == m->word[1]);
+    return guest_walk_proved(&m->code, window) && guest_walk_proved(&m->data, window) &&
+           likely((guest_reload64(window, code) & m->mask[0]) == m->word[0]) &&
+           likely((guest_reload64(window, GPA(code.v + 8)) & m->mask[1]) == m->word[1]);
 }
 
 static inline uint64_t operand_of(const struct mmio_move *m, const uint64_t *gpr)
@@ -43,13 +43,14 @@ __attribute__((hot)) bool mmio_move_again(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t rip = v->rip;
     const struct mmio_move *m = entry_for(v, rip);
+    __asm__("" : "+r"(m)); /* computed once */
     if (m->rip != rip || m->cr3 != x->memory.cr3 || m->store != x->memory.write)
         return false;
     uint64_t operand = operand_of(m, v->gpr);
     /* Aligned, thus in one page; and it is the page that the CPU speaks of. */
     if ((operand & ~PAGE_OFFSET) != m->page || (operand & (m->width - 1u)) ||
         x->memory.gpa.v != (m->data.page.v | (operand & PAGE_OFFSET)) ||
-        !still_true(m, &v->vm->mem))
+        !still_true(m, v->vm->mem.window))
         return false;
     struct io_access a = {.size = m->width, .write = m->store};
     if (m->store)

@@ -35,12 +35,11 @@ MUST_CHECK bool guest_load32(const struct guest_mem *gm, gpa_t gpa, uint32_t *ou
 MUST_CHECK bool guest_load64(const struct guest_mem *gm, gpa_t gpa, uint64_t *out);
 
 /* One load from where guest_load64() or guest_read() of the same bytes has succeeded before: what is
- * RAM stays RAM as long as the guest lives. */
-static inline uint64_t guest_reload64(const struct guest_mem *gm, gpa_t gpa)
+ * RAM stays RAM as long as the guest lives. window: the guest memory's. */
+static inline uint64_t guest_reload64(const uint8_t *window, gpa_t gpa)
 {
     uint64_t v;
-    __builtin_memcpy(&v, gm->window + gpa.v, sizeof(v));
-    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* read once */
+    __builtin_memcpy(&v, window + gpa.v, sizeof(v));
     return v;
 }
 

@@ -73,13 +73,14 @@ MUST_CHECK bool guest_walk_prove(const struct guest_paging *p, struct guest_mem 
 
 /* True: all entries are as they were, accessed and dirty flags included, so that a walk from the
  * same CR3 in the same mode would give the same page and change nothing. Rights depend on more than
- * entries (CPL, CR0, CR4, RFLAGS): for an access that the CPU itself has got past its checks. */
-static inline bool guest_walk_proved(const struct walk_proof *p, const struct guest_mem *gm)
+ * entries (CPL, CR0, CR4, RFLAGS): for an access that the CPU itself has got past its checks.
+ * window: the guest memory's. */
+static inline bool guest_walk_proved(const struct walk_proof *p, const uint8_t *window)
 {
-    return likely(guest_reload64(gm, p->at[0]) == p->entry[0]) &&
-           likely(guest_reload64(gm, p->at[1]) == p->entry[1]) &&
-           likely(guest_reload64(gm, p->at[2]) == p->entry[2]) &&
-           likely(guest_reload64(gm, p->at[3]) == p->entry[3]);
+    return likely(guest_reload64(window, p->at[0]) == p->entry[0]) &&
+           likely(guest_reload64(window, p->at[1]) == p->entry[1]) &&
+           likely(guest_reload64(window, p->at[2]) == p->entry[2]) &&
+           likely(guest_reload64(window, p->at[3]) == p->entry[3]);
 }
 
 /* Copy n bytes from or to linear addresses, which may cross pages and wrap at the top. access adds

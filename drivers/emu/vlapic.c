@@ -60,27 +60,9 @@ int vlapic_highest_isr(const struct vlapic *v)
 
 /* --- modes ------------------------------------------------------------------------------------ */
 
-bool vlapic_hardware_enabled(const struct vlapic *v)
-{
-    return (v->apic_base & APIC_BASE_ENABLE) != 0;
-}
-
 bool vlapic_software_enabled(const struct vlapic *v)
 {
     return vlapic_hardware_enabled(v) && (vlapic_reg(v, VLAPIC_SVR) & VLAPIC_SVR_ENABLE) != 0;
-}
-
-bool vlapic_x2apic(const struct vlapic *v)
-{
-    return (v->apic_base & APIC_BASE_X2APIC) != 0;
-}
-
-bool vlapic_mmio_base(const struct vlapic *v, uint64_t *base)
-{
-    if (!vlapic_hardware_enabled(v) || vlapic_x2apic(v))
-        return false;
-    *base = v->apic_base & ~UINT64_C(0xfff);
-    return true;
 }
 
 bool vlapic_target(const struct vlapic *v, struct apic_target *out)
@@ -350,5 +332,5 @@ void vlapic_set_virtual_wire(struct vlapic *v)
 void vlapic_take_effects(struct vlapic *v, struct vlapic_effects *out)
 {
     *out = v->effects;
-    v->effects = (struct vlapic_effects){0};
+    v->effects.any = 0;
 }

@@ -33,6 +33,7 @@
 #include "core/linear.c"
 #include "core/code_pages.c"
 #include "core/mmio.c"
+#include "core/mmio_move.c"
 #include "core/task_exit.c"
 #include "core/hypercall.c"
 #include "core/cr_exit.c"

@@ -200,10 +200,12 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
     x->memory.read = q & BIT(0);
     x->memory.write = q & BIT(1);
     x->memory.fetch = q & BIT(2);
-    x->memory.table = (q & BITS(8, 7)) == BIT(7);
+    x->memory.table = false;
     /* An instruction's access to data, and nothing else going on. */
     if (likely((q & (BIT(2) | BITS(8, 7))) == BITS(8, 7)) && likely(!v->reinject_valid))
         decode_plain_access(v, x);
+    else
+        x->memory.table = (q & BITS(8, 7)) == BIT(7);
 }
 
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
