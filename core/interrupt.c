@@ -71,6 +71,14 @@ uint8_t interrupt_take(struct vcpu *v)
     return ours >= 0 ? (uint8_t)ours : take_from_pic(v);
 }
 
+uint8_t interrupt_begin(struct vcpu *v, int vector)
+{
+    if (unlikely(vector == 0))
+        return take_from_pic(v);
+    vlapic_begin(&v->apic, (uint8_t)vector);
+    return (uint8_t)vector;
+}
+
 bool interrupt_wakes(const struct vcpu *v)
 {
     return v->nmi_pending || (v->wake_on_interrupt && interrupt_next(v) >= 0);

@@ -26,6 +26,8 @@ void interrupt_apic_effects(struct vcpu *v);
 /* For the backend: the vector that v would take now if it could, -1 for none; and that it does. */
 int interrupt_next(const struct vcpu *v);
 uint8_t interrupt_take(struct vcpu *v);
+/* The same as interrupt_take() for what interrupt_next() has just said. */
+uint8_t interrupt_begin(struct vcpu *v, int vector);
 
 /* Takes in what others have posted; requests: the REQUEST_* bits that v had and has no more. */
 void interrupt_collect(struct vcpu *v, uint32_t requests);

@@ -77,6 +77,10 @@ struct vlapic {
     uint8_t lint_level;    /* bit n: level of pin LINTn */
     uint8_t esr_pending;   /* errors since ESR was last written */
     bool lint0_remote_irr; /* a level-triggered interrupt of LINT0 awaits its EOI */
+    /* Bit n: word n of IRR, ISR or TMR may have bits set; one that is clear has none. Hardware that
+     * delivers and ends interrupts by itself only clears bits or moves them from IRR to ISR, so
+     * whatever has been in IRR counts for ISR. Who writes the page from outside sets all bits. */
+    uint8_t irr_words, isr_words, tmr_words;
     uint64_t apic_base;    /* IA32_APIC_BASE */
     uint64_t now;          /* guest TSC of the last call that gave one */
     struct vlapic_timer timer;
@@ -139,6 +143,10 @@ int vlapic_pending(const struct vlapic *v);
 uint8_t vlapic_ack(struct vlapic *v);
 /* The same for the vector that vlapic_pending() gives; -1 when there is none. */
 int vlapic_take(struct vlapic *v);
+/* The same for a vector that vlapic_pending() has just given. */
+void vlapic_begin(struct vlapic *v, uint8_t vector);
+/* The page's words have been written from outside: a state that is restored, or a test. */
+void vlapic_page_changed(struct vlapic *v);
 /* End of interrupt, as by a write to EOI; nothing if none is in service. */
 void vlapic_eoi(struct vlapic *v);
 /* The same after virtual-interrupt delivery has done it for that vector (EOI-induced exit). */

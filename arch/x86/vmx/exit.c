@@ -266,15 +266,19 @@ static bool look(struct vcpu *v)
     uint64_t now = rdtsc();
     if (now >= v->event_at)
         interrupt_time(v, now);
-    uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-    if (requests & REQUEST_STOP) {
-        vcpu_request(v, REQUEST_STOP); /* for good */
-        return leave(v, OUTCOME_STOP);
+    uint32_t requests = 0;
+    if (v->requests)
+        requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+    if (unlikely(requests & ~(uint32_t)(REQUEST_EVENT | REQUEST_RESCHEDULE | REQUEST_LOOK))) {
+        if (requests & REQUEST_STOP) {
+            vcpu_request(v, REQUEST_STOP); /* for good */
+            return leave(v, OUTCOME_STOP);
+        }
+        if (requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC))
+            interrupt_collect(v, requests);
+        if ((requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
+            return leave(v, OUTCOME_BLOCK);
     }
-    if (unlikely(requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC)))
-        interrupt_collect(v, requests);
-    if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
-        return leave(v, OUTCOME_BLOCK);
     if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
         vcpu_request(v, requests & REQUEST_EVENT);
         return leave(v, OUTCOME_RETRY);
@@ -282,6 +286,9 @@ static bool look(struct vcpu *v)
     if ((requests & REQUEST_EVENT) && !vmx_inject_events(v))
         return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
                                 "an exception while delivering a double fault"));
+    /* The timer is right as it is: nothing became due earlier since it was set. */
+    if (now < v->look_at && min_u64(v->slice_end, v->event_at) >= v->armed_for)
+        return true;
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v);
     else
