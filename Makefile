@@ -19,13 +19,13 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
-	core/bus.c core/command_line.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/cpuid.c core/msr.c core/cr.c core/event.c \
+	core/bus.c core/command_line.c core/log_filter.c core/lineedit.c core/lineedit_keys.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/cpuid.c core/msr.c core/cr.c core/event.c \
 	core/guest_acpi.c core/guest_smbios.c core/insn.c core/image.c core/image_linux.c core/image_elf.c core/image_mb1.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	arch/x86/flaws.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
-	core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/lib/json.c \
+	core/gdb_packet.c core/gdb_target.c core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/observe_add.c core/lib/json.c core/frame.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
 	drivers/emu/vlapic_regs.c drivers/emu/vlapic_timer.c drivers/emu/vpic.c drivers/emu/vioapic.c \
 	drivers/emu/vpit.c drivers/emu/vrtc.c drivers/emu/vpm.c drivers/emu/vkbc.c drivers/emu/vpci.c \
@@ -167,6 +167,8 @@ $(B)/unit/%: tests/unit/%.c $(B)/host/libplinth.a
 
 # Tests in which threads play CPUs; they take nothing from the library.
 $(B)/unit/test_lock $(B)/unit/test_call $(B)/unit/test_tsc_sync: private SAN := -fsanitize=thread -pthread
+
+$(B)/unit/test_sched: private SAN += -pthread
 
 unit: $(UNIT) ## unit tests under ASan and UBSan
 	@sh tests/run-unit $(UNIT)

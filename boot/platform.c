@@ -30,6 +30,7 @@
 #define COM2            0x2f8
 #define DEFAULT_BAUD    115200
 #define VECTOR_UART     0x40
+#define VECTOR_DEBUG    0x41
 #define ISA_IRQ_COM1    4
 #define ISA_IRQ_COM2    3
 #define PM1_SCI_EN      BIT(0)
@@ -43,9 +44,12 @@
 /* The consoles below: their drivers' state. */
 static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
-static char console_tx[1 << 16], console_rx[1 << 10];
+static char console_tx[1 << 16], console_rx[1 << 14];
 static struct uart console_uart = UART_INIT(console_tx, console_rx);
 static uint16_t uart_port;
+/* The debugger's line: boot CPU only. */
+static char debug_tx[1 << 14], debug_rx[1 << 13];
+static struct uart debug_uart = UART_INIT(debug_tx, debug_rx);
 static struct framebuffer screen;
 static bool screen_on;
 static struct acpi_info acpi;
@@ -89,6 +93,22 @@ static bool choose_uart(const char *option, uint16_t *port, uint32_t *baud)
     return *port != 0;
 }
 
+/* gdb=com1|com2|0xPORT[,BAUD] */
+static void open_debug_line(const char *cmdline)
+{
+    char option[32];
+    uint16_t port;
+    uint32_t baud;
+    if (!boot_option(cmdline, "gdb", option, sizeof(option)) || !choose_uart(option, &port, &baud))
+        return;
+    if (port == uart_port && uart_present(&console_uart))
+        log_error("gdb=%s: that is the console's line", option);
+    else if (!uart_init(&debug_uart, port, baud))
+        log_error("gdb=%s: no UART answers at port %#x", option, port);
+    else
+        log_info("gdb: listens at port %#x", port);
+}
+
 void platform_console_early(const char *cmdline)
 {
     char option[32] = "com1";
@@ -98,6 +118,7 @@ void platform_console_early(const char *cmdline)
     debug_port = in8(DEBUG_PORT) == DEBUG_PORT;
     if (choose_uart(option, &uart_port, &baud) && !uart_init(&console_uart, uart_port, baud))
         log_warn("console: no UART answers at port %#x", uart_port);
+    open_debug_line(cmdline);
 }
 
 void platform_console_screen(const struct boot_framebuffer *fb, void *mapped)
@@ -172,6 +193,43 @@ int host_console_read(void)
     int c = uart_read(&console_uart);
     lock_release(&console_lock);
     return c;
+}
+
+void host_console_flow(enum host_flow flow)
+{
+    static const enum uart_flow flows[] = {[HOST_FLOW_NONE] = UART_FLOW_NONE,
+                                           [HOST_FLOW_RTS] = UART_FLOW_RTS,
+                                           [HOST_FLOW_XON] = UART_FLOW_XON};
+    lock_take(&console_lock);
+    uart_set_flow(&console_uart, flows[flow]);
+    lock_release(&console_lock);
+}
+
+uint64_t host_console_lost(void)
+{
+    return console_uart.lost;
+}
+
+/* --- the debugger's line --- */
+
+bool host_debug_present(void)
+{
+    return uart_present(&debug_uart);
+}
+
+void host_debug_poll(void)
+{
+    uart_poll(&debug_uart);
+}
+
+int host_debug_read(void)
+{
+    return uart_read(&debug_uart);
+}
+
+void host_debug_write(const char *bytes, size_t len)
+{
+    uart_write(&debug_uart, bytes, len);
 }
 
 /* --- ACPI --- */
@@ -252,6 +310,8 @@ static void handle_interrupt(uint8_t vector)
         return; /* spurious: no EOI */
     if (vector == VECTOR_UART)
         host_console_poll();
+    else if (vector == VECTOR_DEBUG)
+        host_debug_poll();
     else if (vector == LAPIC_VECTOR_TIMER)
         sched_preempt();
     else if (vector == LAPIC_VECTOR_KICK)
@@ -259,18 +319,20 @@ static void handle_interrupt(uint8_t vector)
     lapic_eoi();
 }
 
-static bool uart_interrupts; /* else it is polled */
+static bool uart_interrupts, debug_interrupts; /* else they are polled */
 
 uint64_t host_console_deadline(void)
 {
-    if (!uart_present(&console_uart) || uart_interrupts)
+    if ((!uart_present(&console_uart) || uart_interrupts) &&
+        (!uart_present(&debug_uart) || debug_interrupts))
         return UINT64_MAX;
     return host_now() + host_ns_to_tsc(POLL_NS);
 }
 
-static void route_uart(void)
+/* False: no interrupt is known for it, so that it has to be polled. */
+static bool route_uart(const struct uart *u, uint8_t vector)
 {
-    uint8_t irq = uart_port == COM2 ? ISA_IRQ_COM2 : ISA_IRQ_COM1;
+    uint8_t irq = u->base == COM2 ? ISA_IRQ_COM2 : ISA_IRQ_COM1;
     uint32_t gsi = irq;
     uint16_t flags = 0;
     for (unsigned i = 0; i < acpi.override_count; i++) {
@@ -280,12 +342,13 @@ static void route_uart(void)
         flags = acpi.overrides[i].flags;
     }
     bool active_low = (flags & 3) == 3, level = (flags >> 2 & 3) == 3;
-    if (!uart_present(&console_uart))
-        return;
-    if (uart_port == COM1 || uart_port == COM2)
-        uart_interrupts = ioapic_route(gsi, VECTOR_UART, lapic_id(), level, active_low);
-    if (!uart_interrupts)
-        log_warn("console: no interrupt for the UART at %#x is known: it is polled", uart_port);
+    if (!uart_present(u))
+        return false;
+    if ((u->base == COM1 || u->base == COM2) &&
+        ioapic_route(gsi, vector, lapic_id(), level, active_low))
+        return true;
+    log_warn("no interrupt for the UART at %#x is known: it is polled", u->base);
+    return false;
 }
 
 void platform_interrupts(const char *cmdline)
@@ -311,7 +374,8 @@ void platform_interrupts(const char *cmdline)
         if (io)
             ioapic_add(io, acpi.ioapics[i].gsi_base);
     }
-    route_uart();
+    uart_interrupts = route_uart(&console_uart, VECTOR_UART);
+    debug_interrupts = route_uart(&debug_uart, VECTOR_DEBUG);
 }
 
 /* --- wall clock --- */

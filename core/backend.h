@@ -66,6 +66,9 @@ struct backend {
     void (*queue_breakpoints)(struct vcpu *v, uint32_t hits);
     /* The mode of v's local APIC has changed (IA32_APIC_BASE). */
     void (*apic_mode)(struct vcpu *v);
+    /* While a debugger has v: INT3 exits, v->debug.step is obeyed, and with dr7 the debug registers
+     * are v->debug's. */
+    void (*set_debug)(struct vcpu *v, bool attached, uint64_t dr7);
     /* Lets MOV DR through (true) or intercepts it. */
     void (*intercept_dr)(struct vcpu *v, bool on);
     /* Reads PAE's four page-directory-pointer entries at CR3. False: one has reserved bits set. */

@@ -97,6 +97,7 @@ static void say_unknown(const struct call *c, const struct command *table, size_
 {
     size_t n = strlen(w->at[0]);
     unsigned found = 0;
+    call_ended(c, COMMAND_USAGE);
     for (size_t i = 0; i < count; i++)
         if (strlen(table[i].name) > n && table[i].name[n] == ' ' &&
             memcmp(table[i].name, w->at[0], n) == 0)
@@ -166,6 +167,7 @@ static bool usage_option(const char *usage, const char *word, size_t n, bool *va
 void command_usage(const struct call *c)
 {
     const struct command *k = c->command;
+    call_ended(c, COMMAND_USAGE);
     if (*k->usage)
         SAY(c, "usage: %s %s\n", k->name, k->usage);
     else
@@ -231,7 +233,12 @@ const struct command *command_parse(const struct command *table, size_t count, c
     c->json = false;
     c->argc = c->option_count = 0;
     c->argv[0] = NULL;
-    if (!split(c, line, &w) || !w.count)
+    call_ended(c, COMMAND_DONE);
+    if (!split(c, line, &w)) {
+        call_ended(c, COMMAND_USAGE);
+        return NULL;
+    }
+    if (!w.count)
         return NULL;
     c->command = find(table, count, &w, &length);
     if (!c->command) {
@@ -275,4 +282,140 @@ bool call_number(const char *word, uint64_t *value)
     }
     *value = v;
     return true;
+}
+
+/* --- completion --- */
+
+struct candidates {
+    const char *prefix; /* what has been typed of the word */
+    size_t prefix_len;
+    unsigned wanted;    /* this one, from 0 on; counts down */
+    char *word;
+    size_t size;
+    bool found;
+};
+
+/* A word that might be meant. */
+static void offer(struct candidates *k, const char *word, size_t n)
+{
+    if (k->found || n < k->prefix_len || memcmp(word, k->prefix, k->prefix_len) != 0 ||
+        n + 2 > k->size || k->wanted-- != 0)
+        return;
+    k->found = true;
+    memcpy(k->word, word, n);
+    if (word[n - 1] != '=')
+        k->word[n++] = ' ';
+    k->word[n] = '\0';
+}
+
+/* Whether the first `before` bytes of text, words with single blanks behind them, begin the name;
+ * then where its next word is. */
+static const char *next_word(const char *name, const char *text, size_t before)
+{
+    if (strlen(name) < before || memcmp(name, text, before) != 0)
+        return NULL;
+    return name + before;
+}
+
+static void offer_names(struct candidates *k, const struct command *table, size_t count,
+                        const char *text, size_t before)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *word = next_word(table[i].name, text, before);
+        bool again = !word || !*word;
+        for (size_t j = 0; j < i && !again; j++) {
+            const char *other = next_word(table[j].name, text, before);
+            again = other && token(other) == token(word) && memcmp(other, word, token(word)) == 0;
+        }
+        if (!again)
+            offer(k, word, token(word));
+    }
+}
+
+/* "a|b|NAME": what words() knows, or what is to be typed as it stands: it is in small letters. */
+static void offer_usage_word(struct candidates *k, const char *p, size_t n, command_words_fn *words)
+{
+    if (n && p[0] == '[')
+        p++, n--;
+    while (n && (p[n - 1] == ']' || p[n - 1] == '.'))
+        n--;
+    for (size_t from = 0, i = 0; i <= n; i++) {
+        if (i < n && p[i] != '|')
+            continue;
+        const char *known;
+        for (unsigned w = 0; (known = words(p + from, i - from, w)); w++)
+            if (*known)
+                offer(k, known, strlen(known));
+        if (i > from && p[from] >= 'a' && p[from] <= 'z')
+            offer(k, p + from, i - from);
+        from = i + 1;
+    }
+}
+
+/* Options, if one is begun; else what the usage has at this place. last: the word before. */
+static void offer_arguments(struct candidates *k, const char *usage, unsigned place,
+                            const char *last, size_t last_len, command_words_fn *words)
+{
+    bool in_option = false, wanted = false, option_begun = k->prefix_len && k->prefix[0] == '-';
+    for (size_t n; (n = token(usage)); usage += n + (usage[n] == ' ')) {
+        bool option = usage[0] == '[' && usage[1] == '-', closes = usage[n - 1] == ']';
+        if (option) {
+            size_t len = n - 1 - closes;
+            if (option_begun)
+                offer(k, usage + 1, len);
+            wanted = !closes && len == last_len && memcmp(usage + 1, last, len) == 0;
+            in_option = true;
+        } else if (in_option && wanted) {
+            offer_usage_word(k, usage, n, words);
+            return;
+        } else if (!in_option && !option_begun && (place == 0 || ends_in_dots(usage, n))) {
+            offer_usage_word(k, usage, n, words);
+            return;
+        } else if (!in_option) {
+            place--;
+        }
+        if (closes)
+            in_option = false;
+    }
+}
+
+bool command_candidate(const struct command *table, size_t count, const char *text, unsigned i,
+                       char *word, size_t size, command_words_fn *words)
+{
+    char line[COMMAND_LINE_MAX];
+    size_t n = 0, before = 0, length = 0, last = 0, last_len = 0;
+    const struct command *command = NULL;
+    /* Words with one blank between; `before`: where the one to be completed begins. */
+    for (; *text && n < sizeof(line) - 1; text++)
+        if (!is_blank(*text) || (n && line[n - 1] != ' '))
+            line[n++] = is_blank(*text) ? ' ' : *text;
+    line[n] = '\0';
+    for (before = n; before && line[before - 1] != ' ';)
+        before--;
+    struct candidates k = {line + before, n - before, i, word, size, false};
+    offer_names(&k, table, count, line, before);
+    for (size_t c = 0; c < count; c++) {
+        size_t len = strlen(table[c].name);
+        if (len > length && before > len && memcmp(table[c].name, line, len) == 0 &&
+            line[len] == ' ') {
+            command = &table[c];
+            length = len;
+        }
+    }
+    if (!command)
+        return k.found;
+    /* Words between the name and the one to be completed; options and their values do not count. */
+    unsigned place = 0;
+    for (size_t at = length + 1; at < before; at += token(line + at) + 1) {
+        bool takes_value;
+        last = at;
+        last_len = token(line + at);
+        if (line[at] != '-')
+            place++;
+        else if (usage_option(command->usage, line + at, last_len, &takes_value) && takes_value &&
+                 at + last_len + 1 < before)
+            at += last_len + 1;
+    }
+    offer_arguments(&k, command->usage, place, line + last, last_len, words);
+    return k.found;
 }

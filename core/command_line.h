@@ -17,9 +17,17 @@
 
 struct command;
 
+/* How a line ended: for programs, whose exit status tools/plinth makes of it. */
+enum command_status {
+    COMMAND_DONE = 0,
+    COMMAND_REFUSED = 1, /* understood, and not done: the answer says why */
+    COMMAND_USAGE = 2,   /* no such command, or not used as it is meant */
+};
+
 struct call {
     fmt_sink_fn *sink; /* the answer */
     void *ctx;
+    uint8_t *status;   /* enum command_status; NULL: nobody asks */
     const struct command *command;
     bool json;         /* --json was asked for: one JSON value and a line feed, nothing else */
     unsigned argc;     /* words behind the command's name that are no options */
@@ -43,14 +51,28 @@ struct command {
 };
 
 #define SAY(c, ...) fmt_write((c)->sink, (c)->ctx, __VA_ARGS__)
+/* SAY() why the command does not do what it was asked for. */
+#define REFUSE(c, ...) (call_ended(c, COMMAND_REFUSED), SAY(c, __VA_ARGS__))
+
+static inline void call_ended(const struct call *c, enum command_status status)
+{
+    if (c->status)
+        *c->status = (uint8_t)status;
+}
 
 /* Cuts line (at most COMMAND_LINE_MAX bytes) into words, which c then points to, and finds their
  * row. "..." keeps blanks in a word together. NULL: empty line, or a mistake; c->sink has been told
- * which. c->sink and c->ctx are the caller's; the rest of c is set here. */
+ * which. c->sink, c->ctx and c->status are the caller's; the rest of c is set here. */
 const struct command *command_parse(const struct command *table, size_t count, char *line,
                                     struct call *c);
 /* Tells c's caller how c->command is used: for mistakes that only the command sees. */
 void command_usage(const struct call *c);
+/* Completion: candidate i, from 0 on, for the word that ends at the end of text, with a blank
+ * behind it. What a usage calls NAME, say, is known by words(): its k-th, or NULL. False: no
+ * more. */
+typedef const char *command_words_fn(const char *usage_word, size_t len, unsigned k);
+bool command_candidate(const struct command *table, size_t count, const char *text, unsigned i,
+                       char *word, size_t size, command_words_fn *words);
 /* The value of an option ("" for a switch), or NULL when it was not given. */
 const char *call_option(const struct call *c, const char *name);
 /* A whole word as a number, decimal or 0x hexadecimal. False: it is none, or too big. */

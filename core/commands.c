@@ -5,7 +5,9 @@
  */
 #include "core/commands.h"
 
+#include "core/config.h"
 #include "core/lib/string.h"
+#include "core/lineedit.h"
 #include "core/log.h"
 #include "core/vm.h"
 
@@ -66,7 +68,28 @@ void command_help(const struct call *c)
         found++;
     }
     if (!found)
-        SAY(c, "unknown command '%s'; try help\n", name);
+        REFUSE(c, "unknown command '%s'; try help\n", name);
+}
+
+/* What stands for NAME and COMMAND in usages. */
+static const char *known_words(const char *usage_word, size_t len, unsigned k)
+{
+    if (len == 4 && memcmp(usage_word, "NAME", 4) == 0)
+        return k < vm_count() ? vm_at(k)->name : NULL;
+    if (len == 7 && memcmp(usage_word, "COMMAND", 7) == 0)
+        return k < ARRAY_LEN(commands) ? commands[k].name : NULL;
+    if (len == 9 && memcmp(usage_word, "KEY=VALUE", 9) == 0 && config_vm_key(k)) {
+        static char key[32]; /* the boot CPU's alone */
+        fmt_print(key, sizeof(key), "%s=", config_vm_key(k));
+        return key;
+    }
+    return NULL;
+}
+
+bool command_complete(const char *text, unsigned i, char *word)
+{
+    return command_candidate(commands, ARRAY_LEN(commands), text, i, word, LINEEDIT_WORD,
+                             known_words);
 }
 
 struct vm *call_vm(const struct call *c, unsigned i)
@@ -75,7 +98,7 @@ struct vm *call_vm(const struct call *c, unsigned i)
     struct vm *vm = vm_find(name);
     if (vm)
         return vm;
-    SAY(c, "no VM is called '%s'; there are:", name);
+    REFUSE(c, "no VM is called '%s'; there are:", name);
     for (unsigned k = 0; k < vm_count(); k++)
         SAY(c, " %s", vm_at(k)->name);
     SAY(c, "%s\n", vm_count() ? "" : " none");
@@ -88,15 +111,17 @@ static void note(const char *line)
     log_info("operator: %s", line);
 }
 
-void command_run(char *line, fmt_sink_fn *sink, void *ctx)
+enum command_status command_run(char *line, fmt_sink_fn *sink, void *ctx)
 {
-    struct call c = {.sink = sink, .ctx = ctx};
+    uint8_t status = COMMAND_DONE;
+    struct call c = {.sink = sink, .ctx = ctx, .status = &status};
     char said[COMMAND_LINE_MAX];
     str_copy(said, sizeof(said), line);
     const struct command *k = command_parse(commands, ARRAY_LEN(commands), line, &c);
     if (!k)
-        return;
+        return status;
     if (k->changes)
         note(said);
     k->fn(&c);
+    return status;
 }

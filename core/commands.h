@@ -26,7 +26,10 @@ enum command_group {
 
 /* Runs one line (which it cuts into words, at most COMMAND_LINE_MAX bytes) and writes the answer to
  * sink. */
-void command_run(char *line, fmt_sink_fn *sink, void *ctx);
+enum command_status command_run(char *line, fmt_sink_fn *sink, void *ctx);
+
+/* Completion, a lineedit_complete_fn. */
+bool command_complete(const char *text, unsigned i, char *word);
 
 /* For commands: the VM that argument i names, or NULL after an error that says which there are. */
 struct vm *call_vm(const struct call *c, unsigned i);

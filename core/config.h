@@ -51,6 +51,7 @@ struct config_vm {
     struct config_text initrd; /* empty: none */
     struct config_text cmdline;
     uint64_t memory;    /* bytes, a multiple of 4 KiB */
+    uint64_t scrollback; /* bytes, rounded up to a power of two */
     uint32_t autostart; /* 0 or 1 */
     uint32_t cpus;      /* vCPUs, 1 to CONFIG_CPUS */
     struct config_text modules; /* read with config_next_module(); empty: none */
@@ -115,5 +116,7 @@ const struct config_vm *config_find_vm(const struct config *config, const char *
 
 /* Prints every section and key with its values, default and help. */
 void config_describe(fmt_sink_fn *sink, void *ctx);
+/* The name of key i of [vm NAME], from 0 on; NULL: no more. */
+const char *config_vm_key(unsigned i);
 
 #endif

@@ -44,6 +44,9 @@ const struct key config_keys[] = {
      "FILE [ARGUMENTS], ...", "boot modules of a Multiboot1 kernel"},
     {SECTION_VM, "devices", config_value_switches, VM(devices), 0, 0, devices, "",
      "+testdev, -testdev", "devices beyond the usual ones"},
+    {SECTION_VM, "scrollback", config_value_memory, VM(scrollback), 0, BIT(20), NULL, "4K",
+     "SIZE, 0 to 1M, a multiple of 4K", "what `attach` shows of the past; rounded up to a power of "
+     "two"},
     {SECTION_VM, "on_reboot", config_value_choice, VM(on_reboot), 0, 0, config_actions, "restart",
      ACTIONS, "what becomes of the VM when it resets itself"},
     {SECTION_VM, "on_poweroff", config_value_choice, VM(on_poweroff), 0, 0, config_actions, "stop",
@@ -70,4 +73,12 @@ void config_describe(fmt_sink_fn *sink, void *ctx)
                 fmt_write(sink, ctx, "default %s\n", *k->fallback ? k->fallback : "none");
         }
     }
+}
+
+const char *config_vm_key(unsigned i)
+{
+    for (const struct key *k = config_keys; k < config_keys + config_key_count; k++)
+        if (k->section == SECTION_VM && i-- == 0)
+            return k->name;
+    return NULL;
 }

@@ -1,69 +1,107 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The terminal. Keys come from the serial line one byte at a time; the editor knows the usual
- * control keys and needs nothing of the terminal but backspace and "erase to the end of the line".
+ * The terminal: what it is at the moment (a prompt, an answer that is still being written, the log
+ * as it grows, a guest's console), and which of them a key is for. How a line is edited is
+ * lineedit.c's, how a long answer is shown is answer.c's.
  */
 #include "core/console.h"
 
+#include "core/answer.h"
 #include "core/commands.h"
 #include "core/host.h"
+#include "core/job.h"
 #include "core/lib/ring.h"
 #include "core/lib/string.h"
+#include "core/lineedit.h"
 #include "core/log.h"
 #include "core/machine.h"
 
-#define PROMPT      "plinth> "
-#define LINE_SIZE   COMMAND_LINE_MAX
 /* What one exit may add at most: a hypercall's text as lines of one byte, with their prefixes. */
 #define ROOM_NEEDED 45056
-#define ERASE_LINE  "\r\x1b[K"
+/* While the operator types, guests may fill no more than the first 2 KiB of the 64 KiB in front of
+ * the line: that is how long an echo waits behind them. */
+#define ROOM_TYPING 63488
+#define TYPING_NS   UINT64_C(2000000000)
+#define LOG_BATCH   64 /* lines that one poll moves */
 
-static char line[LINE_SIZE];
-static size_t used;
-static bool prompting; /* the prompt is on the screen: from the first key on */
-static char last_key;
-static unsigned skip;  /* bytes of a cursor key's sequence still to be ignored */
+_Static_assert(COMMAND_LINE_MAX == LINEEDIT_MAX, "a line is a line");
+
+enum mode {
+    MODE_PROMPT,
+    MODE_ANSWER, /* not all of it is written; keys wait */
+    MODE_LOG,    /* as it grows, until a key */
+    MODE_GUEST,
+};
+
+/* The log's lock: edit, mode's changes and whatever draws. The rest is the boot CPU's alone. */
+static struct lineedit edit;
+static uint8_t mode; /* enum mode; others read it with the lock */
 static struct vm *attached;
-/* line, used, prompting and what of an answer is not a line yet: the log's lock. The rest is the
- * boot CPU's alone, attached is read by others. */
-static struct log_buffer answer;
+static struct vm *attach_next;  /* once the answer is out */
+static uint64_t typed_at;       /* TSC; other CPUs read it */
+static struct {
+    struct log_filter filter;
+    char vm[CONFIG_NAME_MAX];
+    bool next, time;            /* next: once the answer is out */
+    uint64_t at;
+} follow;
+static struct console_terminal terminal = {.width = LINEEDIT_WIDTH, .height = 24, .lines = true};
+static bool asked;              /* for the terminal's size */
 
-static void put(const char *text)
+static void write_to(void *ctx, const char *text, size_t len)
 {
-    host_console_write(text, strlen(text));
+    (void)ctx;
+    host_console_write(text, len);
 }
 
-static void show_prompt(void)
+static void set_mode(enum mode m)
 {
-    put(PROMPT);
-    host_console_write(line, used);
-    prompting = true;
+    mode = m;
+}
+
+/* --- what others write --- */
+
+/* A guest's line while somebody types and does not want to see them. */
+static bool unwanted(const char *text, size_t len)
+{
+    return !terminal.lines && len && text[0] == '[';
 }
 
 /* Whole lines go above the prompt. */
 static void output(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
-    if (attached)
+    if (mode == MODE_LOG && host_cpu_index() != 0)
+        host_kick(0);
+    if (mode == MODE_LOG || mode == MODE_GUEST || unwanted(text, len))
         return; /* it is in the log */
-    bool again = prompting;
-    if (prompting)
-        put(ERASE_LINE);
+    bool again = edit.shown, paused = answer_paused();
+    lineedit_hide(&edit);
+    answer_hide();
     host_console_write(text, len);
-    if (again && len && text[len - 1] == '\n')
-        show_prompt();
-    else if (again)
-        prompting = true;
+    if (!len || text[len - 1] != '\n')
+        return;
+    if (again)
+        lineedit_show(&edit);
+    if (paused)
+        answer_show();
 }
 
 void console_init(void)
 {
+    edit.sink = write_to;
+    edit.prompt = "plinth> ";
+    edit.complete = command_complete;
+    edit.width = terminal.width;
+    lineedit_init(&edit);
     log_set_output(output);
 }
 
 bool console_has_room(void)
 {
-    return host_console_room() > ROOM_NEEDED;
+    uint64_t since = host_now() - __atomic_load_n(&typed_at, __ATOMIC_RELAXED);
+    bool typing = typed_at && since < host_ns_to_tsc(TYPING_NS) && mode != MODE_GUEST;
+    return host_console_room() > (typing ? ROOM_TYPING : ROOM_NEEDED);
 }
 
 void console_vm_line(struct vm *vm, const char *text, size_t len)
@@ -73,133 +111,244 @@ void console_vm_line(struct vm *vm, const char *text, size_t len)
 
 void console_vm_raw(struct vm *vm, const char *text, size_t len)
 {
+    for (size_t i = 0; vm->scrollback.buf && i < len; i++)
+        ring_push(&vm->scrollback, text[i]);
     if (vm == attached)
         host_console_write(text, len);
 }
+
+/* --- a guest's console --- */
 
 struct vm *console_attached(void)
 {
     return attached;
 }
 
+static void replay(const struct vm *vm)
+{
+    const struct ring *r = &vm->scrollback;
+    for (uint64_t at = r->tail; at < r->head;) {
+        uint64_t offset = at & (r->size - 1), n = min_u64(r->head - at, r->size - offset);
+        host_console_write(r->buf + offset, n);
+        at += n;
+    }
+}
+
+static void attach(struct vm *vm)
+{
+    log_lock();
+    lineedit_hide(&edit);
+    set_mode(MODE_GUEST);
+    log_unlock();
+    lock_take(&vm->lock);
+    replay(vm);
+    vm->attached = true;
+    attached = vm;
+    lock_release(&vm->lock);
+}
+
+static void detach(void)
+{
+    struct vm *vm = attached;
+    lock_take(&vm->lock);
+    vm->attached = false;
+    attached = NULL;
+    lock_release(&vm->lock);
+    log_lock();
+    set_mode(MODE_PROMPT);
+    host_console_write("\n", 1);
+    log_unlock();
+}
+
+static bool has_console(const struct vm *vm)
+{
+    return vm->state == VM_RUNNING || vm->state == VM_STARTING;
+}
+
 void console_attach(struct vm *vm)
 {
-    if (attached)
-        attached->attached = false;
-    attached = vm;
-    if (vm)
-        vm->attached = true;
+    attach_next = vm;
+    if (!vm && attached)
+        detach();
 }
 
-static void flush_answer(void)
+static void show_prompt(void)
 {
     log_lock();
-    host_console_write(answer.text, answer.used);
-    answer.used = 0;
+    lineedit_show(&edit);
     log_unlock();
 }
 
-/* Line by line: other CPUs' lines may come between. */
+/* --- the log as it grows --- */
+
+void console_follow(const struct log_filter *filter, uint64_t at, bool time)
+{
+    follow.filter = *filter;
+    if (filter->vm) {
+        str_copy(follow.vm, sizeof(follow.vm), filter->vm);
+        follow.filter.vm = follow.vm;
+    }
+    follow.at = at;
+    follow.time = time;
+    follow.next = true;
+}
+
+void console_log_line(const struct log_line *line, bool time, fmt_sink_fn *sink, void *ctx)
+{
+    if (line->missed)
+        fmt_write(sink, ctx, "(%lu bytes are missing here)\n", line->missed);
+    if (time)
+        fmt_write(sink, ctx, "%6lu.%03lu ", line->ms / 1000, line->ms % 1000);
+    sink(ctx, line->text, line->len);
+}
+
+static void move_log(void)
+{
+    struct log_line line;
+    for (unsigned i = 0; i < LOG_BATCH && host_console_room() > ANSWER_ROOM; i++) {
+        if (!log_read(&follow.at, &line))
+            return;
+        if (!log_filter_passes(&follow.filter, line.text, line.len))
+            continue;
+        log_lock();
+        console_log_line(&line, follow.time, write_to, NULL);
+        log_unlock();
+    }
+}
+
+static void leave_log(void)
+{
+    log_lock();
+    set_mode(MODE_PROMPT);
+    log_unlock();
+    show_prompt();
+}
+
+/* --- the terminal itself --- */
+
+struct console_terminal *console_terminal(void)
+{
+    return &terminal;
+}
+
+void console_terminal_changed(void)
+{
+    log_lock();
+    edit.dumb = terminal.dumb;
+    edit.width = terminal.width;
+    log_unlock();
+}
+
+/* Far to the right and down, where is that, and back: any terminal that knows cursor keys answers
+ * with ESC [ row ; column R. */
+void console_ask_size(void)
+{
+    static const char question[] = "\x1b" "7\x1b[999;999H\x1b[6n\x1b" "8";
+    asked = true;
+    host_console_write(question, sizeof(question) - 1);
+}
+
+static void size_known(void)
+{
+    if (edit.column < LINEEDIT_NARROW || edit.column > LINEEDIT_WIDE || edit.row < 2)
+        return;
+    terminal.width = edit.width = edit.column;
+    terminal.height = edit.row;
+    terminal.answers = true;
+}
+
+/* --- commands --- */
+
 void console_sink(void *ctx, const char *text, size_t len)
 {
-    (void)ctx;
-    for (size_t i = 0; i < len; i++) {
-        answer.text[answer.used++] = text[i];
-        if (text[i] == '\n' || answer.used == sizeof(answer.text))
-            flush_answer();
-    }
+    answer_put(ctx, text, len);
 }
 
-/* The log's lock is held, but not while the command runs. */
+/* A program's answer is never paged. */
+static bool for_program(const char *text)
+{
+    for (; *text; text++)
+        if (str_starts(text, "--json"))
+            return true;
+    return false;
+}
+
 static void run_line(void)
 {
-    char copy[LINE_SIZE];
-    line[used] = '\0';
-    memcpy(copy, line, used + 1);
-    used = 0;
-    prompting = false;
-    put("\n");
-    log_unlock();
-    command_run(copy, console_sink, NULL);
-    flush_answer();
+    char text[LINEEDIT_MAX];
     log_lock();
-    if (!attached)
+    memcpy(text, edit.text, edit.used + 1);
+    lineedit_next(&edit);
+    set_mode(MODE_ANSWER);
+    log_unlock();
+    bool paged = terminal.pager == PAGER_ON || (terminal.pager == PAGER_AUTO && terminal.answers);
+    answer_begin(paged && !for_program(text) ? terminal.height - 1 : 0, terminal.width);
+    command_run(text, console_sink, NULL);
+    if (job_running())
+        answer_begin(0, 0);
+}
+
+/* Everything that was said is on the screen: what is the terminal now? */
+static void answered(void)
+{
+    struct vm *vm = attach_next;
+    log_lock();
+    set_mode(follow.next ? MODE_LOG : MODE_PROMPT);
+    log_unlock();
+    attach_next = NULL;
+    if (follow.next)
+        follow.next = false;
+    else if (vm && has_console(vm))
+        attach(vm);
+    else
         show_prompt();
 }
 
-static void erase(size_t n)
-{
-    for (; n && used; n--, used--)
-        put("\b \b");
-}
+/* --- keys --- */
 
-static void erase_word(void)
+static void to_prompt(char c)
 {
-    while (used && line[used - 1] == ' ')
-        erase(1);
-    while (used && line[used - 1] != ' ')
-        erase(1);
-}
-
-static void edit(char c)
-{
-    if (!prompting)
-        show_prompt();
-    switch (c) {
-    case '\n':
-        if (last_key == '\r')
-            return; /* CR LF is one key */
+    log_lock();
+    enum lineedit_result result = lineedit_key(&edit, c);
+    if (result == LINEEDIT_CANCEL)
+        lineedit_show(&edit);
+    else if (result == LINEEDIT_SIZE)
+        size_known();
+    else if (result == LINEEDIT_REDRAW && !terminal.dumb)
+        console_ask_size();
+    else if (edit.sequences && !asked && !terminal.dumb)
+        console_ask_size(); /* somebody with cursor keys: a terminal that answers */
+    log_unlock();
+    if (result == LINEEDIT_LINE)
         run_line();
-        return;
-    case '\r':
-        run_line();
-        return;
-    case 0x7f:
-    case '\b':
-        erase(1);
-        return;
-    case 0x15: /* Ctrl-U */
-        erase(used);
-        return;
-    case 0x17: /* Ctrl-W */
-        erase_word();
-        return;
-    case 0x03: /* Ctrl-C: forget the line */
-        used = 0;
-        put("^C\n");
-        show_prompt();
-        return;
-    case 0x0c: /* Ctrl-L */
-        put(ERASE_LINE);
-        show_prompt();
-        return;
-    case 0x1b:
-        skip = 2; /* ESC [ X: no cursor keys yet */
-        return;
-    default:
-        if ((unsigned char)c < ' ' || used == LINE_SIZE - 1)
-            return;
-        line[used++] = c;
-        host_console_write(&c, 1);
-    }
 }
 
 static void to_guest(char c)
 {
-    if (c == CONSOLE_ESCAPE) {
-        struct vm *vm = attached;
-        console_attach(NULL);
-        put("\n");
-        log_info("detached from %s", vm->name);
-        log_lock();
-        show_prompt();
-        log_unlock();
+    if (c != CONSOLE_ESCAPE) {
+        machine_input(attached, &c, 1);
         return;
     }
-    machine_input(attached, &c, 1);
+    struct vm *vm = attached;
+    detach();
+    log_info("detached from %s", vm->name);
+    show_prompt();
 }
 
-/* Keys that have been read ahead, so that the escape key works however deaf a guest is. */
+static void key(char c)
+{
+    __atomic_store_n(&typed_at, host_now(), __ATOMIC_RELAXED);
+    if (answer_paused())
+        answer_key(c);
+    else if (mode == MODE_GUEST)
+        to_guest(c);
+    else if (mode == MODE_LOG)
+        leave_log();
+    else
+        to_prompt(c);
+}
+
+/* Keys that have been read ahead, so that the keys that end something work however deaf it is. */
 static char ahead_buffer[1 << 10];
 static struct ring ahead = {ahead_buffer, sizeof(ahead_buffer), 0, 0};
 
@@ -207,46 +356,72 @@ static void read_ahead(void)
 {
     int c;
     while (ring_room(&ahead) && (c = host_console_read()) >= 0) {
-        if (c == CONSOLE_ESCAPE && attached)
+        if (c == CONSOLE_ESCAPE && mode == MODE_GUEST)
             ring_init(&ahead, ahead_buffer, sizeof(ahead_buffer)); /* before it: void */
-        ring_put(&ahead, (char)c);
+        if (c == 0x03 && mode == MODE_ANSWER && !answer_paused() && !job_running())
+            answer_drop();
+        else
+            ring_put(&ahead, (char)c);
     }
 }
 
-/* The next key that can be used now, or -1. */
-static int next_key(void)
+/* Whether the next key can be used now. */
+static bool ready(void)
+{
+    if (!ring_used(&ahead) || (mode == MODE_ANSWER && !answer_paused()))
+        return false;
+    if (mode != MODE_GUEST || ahead.buf[ahead.tail & (ahead.size - 1)] == CONSOLE_ESCAPE)
+        return true;
+    return attached->state != VM_RUNNING || vuart_room(&attached->uart);
+}
+
+static bool has_work(void)
+{
+    return (mode == MODE_ANSWER && answer_busy()) || (mode == MODE_LOG && follow.at != log_end());
+}
+
+uint64_t console_deadline(void)
+{
+    if (has_work())
+        return 0;
+    bool job = mode == MODE_ANSWER && answer_empty();
+    return min_u64(host_console_deadline(), job ? job_deadline() : UINT64_MAX);
+}
+
+/* Until all has been said, and nothing more is to come. */
+static void move_answer(void)
 {
     char c;
-    read_ahead();
-    bool deaf = attached && attached->state == VM_RUNNING && !vuart_room(&attached->uart);
-    if (deaf && !(ring_used(&ahead) && ahead.buf[ahead.tail & (ahead.size - 1)] == CONSOLE_ESCAPE))
-        return -1;
-    return ring_get(&ahead, &c) ? (unsigned char)c : -1;
+    if (job_running() && ring_used(&ahead) &&
+        job_key(ahead.buf[ahead.tail & (ahead.size - 1)]) && ring_get(&ahead, &c))
+        answer_drop();
+    if (!answer_move() || (job_running() && job_poll()) || !answer_move())
+        return;
+    answered();
+}
+
+/* The VM whose console this is has ended. */
+static void lost_guest(void)
+{
+    struct vm *vm = attached;
+    detach();
+    log_info("detached: vm %s has ended: %s", vm->name, vm->end_text);
+    show_prompt();
 }
 
 void console_poll(void)
 {
+    char c;
     host_console_poll();
-    if (attached && attached->state != VM_RUNNING && attached->state != VM_STARTING) {
-        struct vm *vm = attached;
-        console_attach(NULL);
-        put("\n");
-        log_info("detached: vm %s has ended: %s", vm->name, vm->end_text);
-        log_lock();
-        show_prompt();
-        log_unlock();
-    }
-    int c;
-    while ((c = next_key()) >= 0) {
-        if (attached) {
-            to_guest((char)c);
-        } else if (skip) {
-            skip--;
-        } else {
-            log_lock();
-            edit((char)c);
-            log_unlock();
-        }
-        last_key = (char)c;
-    }
+    if (attached && !has_console(attached))
+        lost_guest();
+    if (attach_next && mode == MODE_PROMPT)
+        answered(); /* the configuration wants it, no command */
+    read_ahead();
+    do {
+        if (mode == MODE_ANSWER)
+            move_answer();
+        if (mode == MODE_LOG)
+            move_log();
+    } while (ready() && ring_get(&ahead, &c) && (key(c), read_ahead(), true));
 }

@@ -116,7 +116,8 @@ enum outcome exit_xsetbv(struct vcpu *v, struct vm_exit *x)
 
 enum outcome exit_mov_dr(struct vcpu *v, struct vm_exit *x)
 {
-    (void)x;
+    if (unlikely(v->debug.dr7))
+        return debug_mov_dr(v, x);
     /* The first use since the vCPU came here: load the registers and let the instruction run again;
      * the backend intercepts anew when the vCPU leaves. Faults by GD, DE and CPL are the CPU's. */
     backend->intercept_dr(v, false);

@@ -13,8 +13,8 @@
 #include "core/vm.h"
 
 static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, exit_exception,
-    exit_retry, exit_timer, exit_window, exit_eoi, exit_triple_fault, exit_entry_failed,
-    exit_machine_check, exit_unknown;
+    exit_retry, exit_step_done, exit_timer, exit_window, exit_eoi, exit_triple_fault,
+    exit_entry_failed, exit_machine_check, exit_unknown;
 
 const struct exit_row exit_table[EXIT_KINDS] = {
     [EXIT_CPUID]         = {exit_cpuid,         "CPUID"},
@@ -40,6 +40,7 @@ const struct exit_row exit_table[EXIT_KINDS] = {
     [EXIT_EOI]           = {exit_eoi,           "EOI"},
     [EXIT_TRIPLE_FAULT]  = {exit_triple_fault,  "triple fault"},
     [EXIT_TASK_SWITCH]   = {exit_task_switch,   "task switch"},
+    [EXIT_STEP]          = {exit_step_done,     "debug step"},
     [EXIT_INIT]          = {exit_retry,         "INIT"},
     [EXIT_SIPI]          = {exit_retry,         "SIPI"},
     [EXIT_ENTRY_FAILED]  = {exit_entry_failed,  "entry failed"},
@@ -103,7 +104,17 @@ static enum outcome exit_undefined(struct vcpu *v, struct vm_exit *x)
 
 static enum outcome exit_exception(struct vcpu *v, struct vm_exit *x)
 {
+    if (unlikely(v->debug.attached) && debug_exception(v, &x->exception))
+        return OUTCOME_RETRY;
     return vcpu_raise(v, x->exception);
+}
+
+static enum outcome exit_step_done(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    debug_stop(v, DEBUG_STEPPED);
+    vcpu_request(v, REQUEST_DEBUG); /* no further trap */
+    return OUTCOME_RETRY;
 }
 
 /* The host has had what it wanted. */

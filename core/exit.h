@@ -36,6 +36,7 @@ enum exit_kind {
     EXIT_TPR,          /* its task priority lets a waiting interrupt through now */
     EXIT_TRIPLE_FAULT,
     EXIT_TASK_SWITCH,
+    EXIT_STEP,         /* a debugger's single step is done */
     EXIT_INIT,
     EXIT_SIPI,
     EXIT_ENTRY_FAILED, /* the CPU refused the guest's state */

@@ -17,16 +17,19 @@ static struct cpuid_table table;
 static uint64_t cr4_bits;
 static unsigned maxphyaddr;
 static bool has_1g;
+static struct msr_features msrs;
 
 void guest_cpu_init(void)
 {
     bool compacts = host_fpu_compacts();
     if (backend->msrs.xsaves && !compacts)
         log_warn("cpu: XSAVEC loses register state here: XSAVEC and XSAVES are not offered");
+    msrs = backend->msrs;
+    msrs.xsaves = backend->msrs.xsaves && compacts;
     struct cpuid_features f = {
         .rdtscp = backend->msrs.rdtscp,
         .invpcid = backend->has_invpcid,
-        .xsaves = backend->msrs.xsaves && compacts,
+        .xsaves = msrs.xsaves,
         .xcr0 = host_fpu_mask(),
         .tsc_khz = (uint32_t)host_tsc_khz(),
     };
@@ -59,6 +62,11 @@ unsigned guest_maxphyaddr(void)
 bool guest_has_1g_pages(void)
 {
     return has_1g;
+}
+
+const struct msr_features *guest_msr_features(void)
+{
+    return &msrs;
 }
 
 static inline enum outcome answer(struct vcpu *v, const struct cpuid_regs *r)

@@ -7,6 +7,8 @@
 
 #include "core/lib/bits.h"
 
+struct msr_features;
+
 /* After the backend has been chosen. */
 void guest_cpu_init(void);
 /* CR4 bits that a guest may set. */
@@ -15,5 +17,7 @@ uint64_t guest_cr4_bits(void);
 uint64_t guest_efer_bits(void);
 unsigned guest_maxphyaddr(void);
 bool guest_has_1g_pages(void);
+/* Which MSRs there are beside those that always are: as CPUID says. */
+const struct msr_features *guest_msr_features(void);
 
 #endif

@@ -87,6 +87,8 @@ typedef void host_call_fn(void *arg);
  * guest even under Bochs with IF clear. */
 void host_call_others(host_call_fn *fn, void *arg);
 void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);
+/* Serves pending calls, with interrupts closed; no lock is held. */
+void host_serve(void);
 /* For loops that wait for another CPU while holding no lock: PAUSE, and serves pending calls. */
 void host_relax(void);
 /* Lets interrupts in that wait. For exit handlers: no lock is held. */
@@ -121,6 +123,20 @@ void host_console_poll(void);
 uint64_t host_console_deadline(void);
 /* The next character typed, or -1. */
 int host_console_read(void);
+/* How the console's line and its other end ask each other to pause. */
+enum host_flow { HOST_FLOW_NONE, HOST_FLOW_RTS, HOST_FLOW_XON };
+void host_console_flow(enum host_flow flow);
+/* Characters typed that were lost because nobody fetched them in time. */
+uint64_t host_console_lost(void);
+
+/* --- the debugger's line, if there is one: boot/platform.c; boot CPU only --- */
+void host_debug_poll(void);
+/* The next byte received, or -1. */
+int host_debug_read(void);
+/* Waits for room if it must. */
+void host_debug_write(const char *bytes, size_t len);
+/* False: there is none (gdb= on the command line). */
+bool host_debug_present(void);
 
 /* --- power: boot/platform.c --- */
 NORETURN void host_poweroff(void);

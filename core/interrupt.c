@@ -79,6 +79,13 @@ uint8_t interrupt_begin(struct vcpu *v, int vector)
     return (uint8_t)vector;
 }
 
+bool interrupt_more(const struct vcpu *v)
+{
+    /* The local APIC holds back what is less urgent until an EOI, which is seen. The 8259s do not
+     * know of what it has delivered, nor, with automatic EOI, of what they have. */
+    return v->index == 0 && unlikely(v->vm->pic_intr) && vlapic_lint0_extint(&v->apic);
+}
+
 bool interrupt_wakes(const struct vcpu *v)
 {
     return v->nmi_pending || (v->wake_on_interrupt && interrupt_next(v) >= 0);
@@ -216,6 +223,16 @@ void interrupt_set_pin(struct vm *vm, unsigned pin, bool level)
     interrupt_update(vm);
 }
 
+static unsigned pin_of(unsigned irq)
+{
+    return irq == 0 ? PIN_OF_IRQ0 : irq;
+}
+
+bool interrupt_hears(const struct vm *vm, unsigned irq)
+{
+    return vpic_hears(&vm->pic, irq) || vioapic_hears(&vm->ioapic, pin_of(irq));
+}
+
 void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
 {
     uint16_t bit = (uint16_t)BIT(irq);
@@ -223,7 +240,7 @@ void interrupt_set_irq(struct vm *vm, unsigned irq, bool level)
         return;
     vm->irq_levels ^= bit;
     vpic_set_line(&vm->pic, irq, level);
-    interrupt_set_pin(vm, irq == 0 ? PIN_OF_IRQ0 : irq, level);
+    interrupt_set_pin(vm, pin_of(irq), level);
 }
 
 /* --- local APICs --- */

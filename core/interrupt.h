@@ -19,6 +19,8 @@ void interrupt_set_irq(struct vm *vm, unsigned irq, bool level);
 void interrupt_set_pin(struct vm *vm, unsigned pin, bool level);
 /* The IOAPIC's or the 8259s' registers have changed: send what waits. */
 void interrupt_update(struct vm *vm);
+/* True if the line is not masked both at the 8259s and at the IOAPIC: its edges reach somebody. */
+bool interrupt_hears(const struct vm *vm, unsigned irq);
 /* The VM's lock is not held, v is this CPU's: */
 /* v's local APIC has been written to: carry out what that caused. */
 void interrupt_apic_effects(struct vcpu *v);
@@ -28,6 +30,8 @@ int interrupt_next(const struct vcpu *v);
 uint8_t interrupt_take(struct vcpu *v);
 /* The same as interrupt_take() for what interrupt_next() has just said. */
 uint8_t interrupt_begin(struct vcpu *v, int vector);
+/* Behind interrupt_take(): another one waits for nothing but the guest to let interrupts in. */
+bool interrupt_more(const struct vcpu *v);
 
 /* Takes in what others have posted; requests: the REQUEST_* bits that v had and has no more. */
 void interrupt_collect(struct vcpu *v, uint32_t requests);

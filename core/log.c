@@ -13,6 +13,13 @@ static struct lock lock = LOCK_INIT(LOCK_ORDER_LOG, "log");
 static char buffer[1 << 16];
 static struct ring ring = {buffer, sizeof(buffer), 0, 0};
 static fmt_sink_fn *output;
+/* When what stands in the ring was written: of the last pieces, enough for lines of 32 bytes. */
+#define STAMPS 2048
+static struct {
+    uint64_t at; /* position in the ring */
+    uint64_t ms; /* since Plinth started */
+} stamps[STAMPS];
+static uint64_t stamp_count;
 
 void log_set_output(fmt_sink_fn *fn)
 {
@@ -23,6 +30,11 @@ void log_sink(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
     lock_take(&lock);
+    uint64_t ms = host_uptime_ns() / 1000000, last = (stamp_count - 1) % STAMPS;
+    if (!stamp_count || stamps[last].ms != ms) {
+        stamps[stamp_count % STAMPS].at = ring.head;
+        stamps[stamp_count++ % STAMPS].ms = ms;
+    }
     for (size_t i = 0; i < len; i++)
         ring_push(&ring, text[i]);
     if (output)
@@ -97,16 +109,50 @@ void log_vm_line(const char *vm, const char *text, size_t len)
     log_sink(NULL, l.text, l.used);
 }
 
-void log_replay(fmt_sink_fn *sink, void *ctx)
+/* --- reading --- */
+
+/* Of the last stamp at or before position at; 0: none is known. */
+static uint64_t time_of(uint64_t at)
 {
-    /* Start at a whole line, unless the ring has never been full. */
-    uint64_t at = ring.tail;
-    if (at > 0)
-        while (at < ring.head && ring.buf[at++ & (ring.size - 1)] != '\n')
-            ;
-    while (at < ring.head) {
-        uint64_t offset = at & (ring.size - 1), n = min_u64(ring.head - at, ring.size - offset);
-        sink(ctx, ring.buf + offset, n);
-        at += n;
+    for (uint64_t i = stamp_count; i && stamp_count - i < STAMPS; i--)
+        if (stamps[(i - 1) % STAMPS].at <= at)
+            return stamps[(i - 1) % STAMPS].ms;
+    return 0;
+}
+
+/* Where a reader at `at` can go on: at a whole line, unless the ring has never been full. */
+static uint64_t catch_up(uint64_t at)
+{
+    if (at >= ring.tail)
+        return at;
+    for (at = ring.tail; at < ring.head; at++)
+        if (ring.buf[at & (ring.size - 1)] == '\n')
+            return at + 1;
+    return at;
+}
+
+bool log_read(uint64_t *at, struct log_line *line)
+{
+    lock_take(&lock);
+    uint64_t from = min_u64(catch_up(*at), ring.head);
+    line->missed = from > *at && *at ? from - *at : 0;
+    line->len = 0;
+    line->ms = time_of(from);
+    while (from < ring.head && line->len < sizeof(line->text)) {
+        char c = ring.buf[from++ & (ring.size - 1)];
+        line->text[line->len++] = c;
+        if (c == '\n')
+            break;
     }
+    *at = from;
+    lock_release(&lock);
+    return line->len != 0;
+}
+
+uint64_t log_end(void)
+{
+    lock_take(&lock);
+    uint64_t end = ring.head;
+    lock_release(&lock);
+    return end;
 }

@@ -30,8 +30,17 @@ void log_unlock(void);
 /* A finished line of a guest's output. */
 void log_vm_line(const char *vm, const char *line, size_t len);
 
-/* Calls sink for everything the ring still holds, oldest first. */
-void log_replay(fmt_sink_fn *sink, void *ctx);
+/* Lines that the ring still holds. */
+struct log_line {
+    uint64_t ms;      /* since Plinth started */
+    uint64_t missed;  /* bytes that were overwritten before they could be read, just before it */
+    size_t len;
+    char text[512];   /* with its line feed, unless it was too long or has not ended yet */
+};
+/* The line at *at (0: the oldest there is), and moves *at behind it. False: there is none yet. */
+bool log_read(uint64_t *at, struct log_line *line);
+/* Behind the newest line. */
+uint64_t log_end(void);
 
 /* Where lines go besides the ring: the console's line editor, which keeps its prompt below. NULL:
  * straight to the host's consoles. */

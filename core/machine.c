@@ -36,6 +36,7 @@
 #define TAG_TIME   BIT(1) /* its time has to come to now before, its timer is set anew after */
 #define TAG_AFTER  BIT(2) /* console bytes, or the VM's end */
 #define TAG_READS  BIT(3) /* not only writes have them */
+#define TAG_MASKS  BIT(4) /* who hears the PIT; an unheard one has its time made up for before */
 #define TAG_TIMED  (TAG_LINES | TAG_TIME | TAG_READS)
 
 struct place {
@@ -54,7 +55,8 @@ static enum pl_status place_all(struct bus *bus, const struct place *places, siz
         if (s != PL_OK)
             return s;
         uint8_t tag = places[i].tag;
-        bus_tag(bus, places[i].base, tag & (TAG_READS | TAG_TIME) ? tag : 0, tag);
+        uint8_t reads = tag & (TAG_READS | TAG_TIME) ? tag : tag & TAG_MASKS;
+        bus_tag(bus, places[i].base, reads, tag);
     }
     return PL_OK;
 }
@@ -81,7 +83,8 @@ static enum pl_status place_test_device(struct vm *vm)
 enum pl_status machine_init(struct vm *vm)
 {
     const struct place ports[] = {
-        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_master_ops, &vm->pic},
+        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_MASKS, &vpic_master_ops,
+         &vm->pic},
         {VPIC_SLAVE_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_slave_ops, &vm->pic},
         {VPIC_ELCR_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_elcr_ops, &vm->pic},
         {VPIT_PORT, VPIT_PORTS, 1, TAG_TIMED, &vpit_ops, &vm->pit},
@@ -99,7 +102,7 @@ enum pl_status machine_init(struct vm *vm)
         {PM_BASE, VPM_PORTS, 4, TAG_TIMED | TAG_AFTER, &vpm_ops, &vm->pm},
     };
     const struct place memory[] = {
-        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, TAG_LINES, &vioapic_ops, &vm->ioapic},
+        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, TAG_LINES | TAG_MASKS, &vioapic_ops, &vm->ioapic},
     };
     bus_init(&vm->ports);
     bus_init(&vm->memory_bus);
@@ -119,7 +122,7 @@ enum pl_status machine_init(struct vm *vm)
     memset(vm->mtrr_fixed, 6, sizeof(vm->mtrr_fixed));
     vm->mtrr_default = 0xc06;
     vm->pvclock_wall = 0;
-    vm->pic_intr = vm->pic_rose = vm->pic_polled = vm->io_after = false;
+    vm->pic_intr = vm->pic_rose = vm->pic_polled = vm->io_after = vm->pit_heard = false;
     vm->irq_levels = 0;
     vm->apic_turn = 0;
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
@@ -127,6 +130,11 @@ enum pl_status machine_init(struct vm *vm)
         s = place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
     if (s == PL_OK && vm->want_testdev)
         s = place_test_device(vm);
+    if (s == PL_OK && vm->scrollback_bytes) {
+        /* Without memory for it the VM does without. */
+        char *buffer = pool_alloc_pages(vm->scrollback_bytes / PAGE_SIZE, NULL);
+        ring_init(&vm->scrollback, buffer, vm->scrollback_bytes);
+    }
     return s;
 }
 
@@ -141,6 +149,9 @@ void machine_free(struct vm *vm)
     if (vm->testdev_memory)
         pool_free_pages(vm->testdev_memory, VTESTDEV_MEMORY_BYTES / PAGE_SIZE);
     vm->testdev_memory = NULL;
+    if (vm->scrollback.buf)
+        pool_free_pages(vm->scrollback.buf, vm->scrollback_bytes / PAGE_SIZE);
+    vm->scrollback.buf = NULL;
 }
 
 /* --- console --- */
@@ -157,8 +168,7 @@ static void console_text(struct vm *vm, const char *text, size_t len)
         return;
     vm->console_used = true;
     vm->last_console_byte = text[len - 1];
-    if (vm->attached)
-        console_vm_raw(vm, text, len);
+    console_vm_raw(vm, text, len);
     for (size_t i = 0; i < len; i++)
         lines_put(&vm->line, text[i], emit_line, vm);
 }
@@ -241,8 +251,9 @@ static void update_pic(struct vm *vm)
     bool polled = vpic_polled(&vm->pic);
     if (unlikely(polled != vm->pic_polled)) {
         vm->pic_polled = polled;
-        bus_tag(&vm->ports, VPIC_MASTER_PORT, polled ? TAG_LINES : 0, TAG_LINES);
-        bus_tag(&vm->ports, VPIC_SLAVE_PORT, polled ? TAG_LINES : 0, TAG_LINES);
+        uint8_t reads = polled ? TAG_LINES : 0;
+        bus_tag(&vm->ports, VPIC_MASTER_PORT, reads | TAG_MASKS, TAG_LINES | TAG_MASKS);
+        bus_tag(&vm->ports, VPIC_SLAVE_PORT, reads, TAG_LINES);
     }
     interrupt_update(vm);
 }
@@ -272,8 +283,10 @@ static void update_lines(struct vm *vm, const void *dev)
 
 uint64_t machine_deadline(const struct vm *vm)
 {
-    return min_u64(vpit_ops.deadline(&vm->pit),
-                   min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm)));
+    uint64_t others = min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm));
+    /* Nobody waits for a PIT that is masked, as most guests leave it: its edges count when somebody
+     * looks or unmasks, and until then cost nothing. */
+    return vm->pit_heard ? min_u64(vpit_ops.deadline(&vm->pit), others) : others;
 }
 
 void machine_advance(struct vm *vm, uint64_t now)
@@ -293,8 +306,24 @@ void machine_advance(struct vm *vm, uint64_t now)
 
 static void advance_device(struct vm *vm, const struct bus_region *r)
 {
+    if (unlikely(r->tag[1] & TAG_MASKS)) {
+        if (vm->pit_heard)
+            return;
+        vpit_ops.advance(&vm->pit, vm_clock_ns(vm, host_now()));
+        update_pit(vm);
+        return;
+    }
     if (r->ops->advance)
         r->ops->advance(r->dev, vm_clock_ns(vm, host_now()));
+}
+
+static void follow_masks(struct vm *vm)
+{
+    bool heard = interrupt_hears(vm, IRQ_PIT);
+    if (heard == vm->pit_heard)
+        return;
+    vm->pit_heard = heard;
+    interrupt_rearm_devices(vm);
 }
 
 /* What follows from an access to r, with its tag for that, for lines, timers and the VM. */
@@ -305,6 +334,8 @@ static void follow_up(struct vm *vm, const struct bus_region *r, unsigned tag, b
     /* Of what is read only the clock's flags say when it interrupts next. */
     if ((tag & TAG_TIME) && (write || r->dev == &vm->rtc))
         interrupt_rearm_devices(vm);
+    if ((tag & TAG_MASKS) && write)
+        follow_masks(vm);
     if ((tag & TAG_AFTER) && write)
         vm->io_after = true;
 }
@@ -313,7 +344,7 @@ static void follow_up(struct vm *vm, const struct bus_region *r, unsigned tag, b
 static COLD void odd_access(struct vm *vm, struct bus *bus, const struct bus_region *r,
                             uint64_t address, struct io_access *a)
 {
-    if (r->tag[1] & TAG_TIME)
+    if (r->tag[1] & (TAG_TIME | TAG_MASKS))
         advance_device(vm, r);
     (void)bus_access(bus, address, a);
     follow_up(vm, r, r->tag[1], a->write);
@@ -334,7 +365,7 @@ static inline void access(struct vm *vm, struct bus *bus, uint64_t address, stru
         return;
     }
     unsigned tag = r->tag[a->write];
-    if (tag & TAG_TIME)
+    if (tag & (TAG_TIME | TAG_MASKS))
         advance_device(vm, r);
     bus_access_region(r, address, a);
     if (tag)

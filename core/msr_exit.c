@@ -17,20 +17,29 @@
 
 static bool offered(const struct msr_row *row)
 {
-    return row && (likely(row->needs == MSR_ALWAYS) || msr_row_offered(row, &backend->msrs));
+    return row && (likely(row->needs == MSR_ALWAYS) || msr_row_offered(row, guest_msr_features()));
+}
+
+/* True: this VM has not been seen to use it yet. Several of its vCPUs may come at once, and an
+ * index that two of them step on would be beyond the array. */
+static COLD bool note_unlisted(struct vm *vm, uint32_t msr)
+{
+    bool fresh = true;
+    lock_take(&vm->lock);
+    vm->unlisted_msrs++;
+    for (unsigned i = 0; i < vm->logged_msrs; i++)
+        fresh &= vm->logged_msr[i] != msr;
+    fresh = fresh && vm->logged_msrs < ARRAY_LEN(vm->logged_msr);
+    if (fresh)
+        vm->logged_msr[vm->logged_msrs++] = msr;
+    lock_release(&vm->lock);
+    return fresh;
 }
 
 static COLD enum outcome unlisted(struct vcpu *v, uint32_t msr, const char *what)
 {
-    struct vm *vm = v->vm;
-    vm->unlisted_msrs++;
-    for (unsigned i = 0; i < vm->logged_msrs; i++)
-        if (vm->logged_msr[i] == msr)
-            return vcpu_raise(v, GP(0));
-    if (vm->logged_msrs < ARRAY_LEN(vm->logged_msr)) {
-        vm->logged_msr[vm->logged_msrs++] = msr;
-        log_info("vm %s: %s %#x: not offered, #GP", vm->name, what, msr);
-    }
+    if (note_unlisted(v->vm, msr))
+        log_info("vm %s: %s %#x: not offered, #GP", v->vm->name, what, msr);
     return vcpu_raise(v, GP(0));
 }
 

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/pools.h"
 #include "core/sched.h"
+#include "core/trace.h"
 #include "core/vm.h"
 
 static unsigned failures;
@@ -21,6 +22,7 @@ void power_count_failure(void)
 static void say_end(void)
 {
     sched_stop_others();
+    trace_release();
     unsigned well = 0, failed = failures;
     for (unsigned i = 0; i < vm_count(); i++) {
         const struct vm *vm = vm_at(i);

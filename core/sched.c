@@ -13,6 +13,7 @@
 
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/gdb.h"
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/interrupt.h"
@@ -20,6 +21,7 @@
 #include "core/log.h"
 #include "core/power.h"
 #include "core/report.h"
+#include "core/trace.h"
 #include "core/vm.h"
 
 struct cpu_sched {
@@ -27,6 +29,7 @@ struct cpu_sched {
     struct runq queue;
     struct timerq timers;   /* only this CPU sets; others may cancel */
     struct vcpu *running;   /* between pick and put */
+    uint64_t paid_until;    /* TSC: somebody has paid for this CPU's time up to here; its own */
 } __attribute__((aligned(64)));
 
 static struct cpu_sched cpus[CPU_MAX];
@@ -114,6 +117,9 @@ static void join(struct cpu_sched *c, unsigned cpu, struct vcpu *v)
 {
     v->cpu = cpu;
     v->runnable_since = host_now();
+    v->wakes++;
+    v->woken = true;
+    trace_event(TRACE_WAKE, v, cpu);
     bool front = runq_wake(&c->queue, &v->run);
     if (is_idle(cpu))
         host_kick(cpu);
@@ -151,7 +157,11 @@ static void wake(struct vcpu *v)
         lock_release(&c->lock);
         return;
     }
-    lock_release(&c->lock); /* QUEUED on no list: nobody else will touch it */
+    /* QUEUED on no list: nobody picks it. But inspect_parked() may look at it: with its old home's
+     * lock, free from now on, it would load the VMCS here while `other` picks and loads it there.
+     * So its home changes first: now both go by the lock under which it is queued. */
+    __atomic_store_n(&v->cpu, (uint32_t)other, __ATOMIC_RELEASE);
+    lock_release(&c->lock);
     c = &cpus[other];
     lock_take(&c->lock);
     join(c, (unsigned)other, v);
@@ -233,12 +243,20 @@ static void run_timers(struct cpu_sched *c, unsigned me)
     while ((e = timerq_pop_due(&c->timers, now))) {
         struct sched_timer *t = container_of(e, struct sched_timer, entry);
         if (t->v) {
+            trace_event(TRACE_TIMER, t->v, TRACE_TIMER_VCPU);
             set_state(t->v, VCPU_QUEUED); /* on this queue and not cancelled: it was BLOCKED */
             join(c, me, t->v);
             continue;
         }
         lock_release(&c->lock);
-        interrupt_device_time(t->vm);
+        uint64_t begin = host_now();
+        struct vm *vm = t->vm;
+        trace_event(TRACE_TIMER, vm->vcpu[0], TRACE_TIMER_DEVICES);
+        interrupt_device_time(vm);
+        /* Its own vCPUs' debt, not that of whoever runs here next. */
+        uint64_t spent = host_now() - begin;
+        __atomic_fetch_add(&vm->owed, spent, __ATOMIC_RELAXED);
+        c->paid_until += spent;
         lock_take(&c->lock);
     }
     lock_release(&c->lock);
@@ -347,7 +365,7 @@ static void ignore_startup(struct vcpu *v)
 
 static bool wakes(struct vcpu *v, uint64_t now)
 {
-    uint32_t done = REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK;
+    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG);
     uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
     if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
         vcpu_request(v, r & done); /* after the signal */
@@ -365,13 +383,15 @@ static bool still_halted(struct vcpu *v, uint64_t now)
 {
     if (!v->halted)
         return false;
-    if (!wakes(v, now))
-        return true;
-    v->halted = false;
+    /* Before its requests are taken, or a sibling that halts between the two finds all hopeless and
+     * nothing asked for, though an NMI wakes v here. If it stays halted, may_halt() counts it. */
     if (v->hopeless) {
         v->hopeless = false;
         __atomic_fetch_sub(&v->vm->hopeless, 1, __ATOMIC_SEQ_CST);
     }
+    if (!wakes(v, now))
+        return true;
+    v->halted = false;
     vcpu_request(v, REQUEST_EVENT);
     return false;
 }
@@ -424,23 +444,36 @@ static void put_back(struct cpu_sched *c, struct vcpu *v)
     v->yielded = false;
 }
 
-/* More to do here than one CPU can: an idle one shall come and take it. */
+/* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
+ * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. */
 static void share(const struct cpu_sched *c)
 {
-    if (likely(!c->queue.count))
-        return;
-    for (unsigned i = 0; i < host_cpu_count(); i++)
+    unsigned left = c->queue.count;
+    for (unsigned i = 0; left && i < host_cpu_count(); i++)
         if (is_idle(i)) {
             host_kick(i);
-            return;
+            left--;
         }
 }
 
 struct turn {
-    uint64_t begin, ran; /* TSC; ticks in the guest */
+    uint64_t begin;      /* TSC */
+    bool ran;            /* it was in its guest */
     uint64_t until;      /* OUTCOME_BLOCK: for how long */
     uint32_t but;        /* requests for which it does not block */
 };
+
+/* v's turn begins: how long it has waited for it. */
+static __attribute__((noinline)) void note_turn(struct vcpu *v, uint64_t now)
+{
+    uint64_t waited = now > v->runnable_since ? now - v->runnable_since : 0;
+    trace_event(TRACE_IN, v, (uint32_t)min_u64(waited, UINT32_MAX));
+    if (!v->woken)
+        return;
+    v->woken = false;
+    v->latency += waited;
+    v->latency_max = max_u64(v->latency_max, waited);
+}
 
 static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
@@ -450,6 +483,9 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     share(c); /* now that whoever ran before can be taken away */
     host_load_space(v->vm->space.root);
     guest_time_enter(v, t->begin);
+    host_enter_domain(v->vm->slot + 1);
+    if (v->woken || unlikely(trace_wanted()))
+        note_turn(v, t->begin);
     v->slice_begin = t->begin;
     v->slice_end = t->begin + room;
     lock_take(&c->lock);
@@ -461,11 +497,11 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     c->running = v;
     lock_release(&c->lock);
     v->look_at = 0;
+    if (unlikely(v->debug.attached))
+        vcpu_request(v, REQUEST_DEBUG);
     enum outcome outcome = backend->run(v);
-    uint64_t now = host_now();
-    t->ran = now - t->begin;
-    v->ran += t->ran;
-    cap_charge(&v->vm->cap, now, t->ran);
+    v->ran += host_now() - t->begin;
+    t->ran = true;
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
     return outcome;
@@ -475,6 +511,11 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
     if (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP)
         return OUTCOME_STOP;
+    if (unlikely(debug_held(v))) {
+        t->until = UINT64_MAX;
+        t->but = (uint32_t)(REQUEST_STOP | REQUEST_GO);
+        return OUTCOME_BLOCK;
+    }
     if (!cap_left(&v->vm->cap, t->begin)) {
         t->until = cap_next(&v->vm->cap, t->begin);
         t->but = REQUEST_STOP;
@@ -494,6 +535,35 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
     return may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;
 }
 
+/* v pays for all of this CPU's time since somebody has paid last, not only for what it has run: a
+ * guest whose timers keep the scheduler busy shall not do that at others' expense. */
+static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    uint64_t now = host_now(), ticks = now - c->paid_until;
+    c->paid_until = now;
+    if (__atomic_load_n(&vm->owed, __ATOMIC_RELAXED))
+        ticks += __atomic_exchange_n(&vm->owed, 0, __ATOMIC_RELAXED);
+    cap_charge(&vm->cap, now, ticks);
+    return ticks;
+}
+
+static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome outcome)
+{
+    enum trace_why why = TRACE_WHY_PREEMPTED;
+    if (outcome == OUTCOME_STOP)
+        why = TRACE_WHY_STOPPED;
+    else if (outcome == OUTCOME_BLOCK)
+        why = v->waits_for_startup ? TRACE_WHY_STARTUP : TRACE_WHY_HALTED;
+    else if (runq_turn(&c->queue, &v->run) == 0)
+        why = TRACE_WHY_SLICE;
+    else if (v->yielded)
+        why = TRACE_WHY_YIELDED;
+    else if (!cap_left(&v->vm->cap, host_now()))
+        why = TRACE_WHY_CAPPED;
+    trace_event(TRACE_OUT, v, why);
+}
+
 /* v has been picked. */
 static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
 {
@@ -502,9 +572,12 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     enum outcome outcome = turn(c, v, &t);
     if (outcome == OUTCOME_STOP && vm->stop_reason >= STOP_TRIPLE_FAULT && vm->stopper == v)
         report_vcpu(v); /* while its state is here */
+    uint64_t ticks = pay(c, v);
     lock_take(&c->lock);
     c->running = NULL;
-    runq_charge(&c->queue, &v->run, t.ran);
+    runq_charge(&c->queue, &v->run, ticks);
+    if (unlikely(trace_wanted()) && t.ran)
+        trace_out(c, v, outcome);
     if (outcome == OUTCOME_STOP) {
         runq_remove(&c->queue, &v->run);
         set_state(v, VCPU_OFF);
@@ -541,6 +614,8 @@ static void steal(struct cpu_sched *c, unsigned me)
             of(e)->cpu = me;
         lock_release(&from->lock);
         if (e)
+            trace_event(TRACE_STEAL, of(e), (me + i) % n);
+        if (e)
             return;
     }
 }
@@ -573,9 +648,17 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     bool work = c->queue.count != 0;
     until = min_u64(until, timerq_next(&c->timers));
     lock_release(&c->lock);
-    if (!work && !anything_to_steal(c))
+    /* What there is to steal may still be held by a CPU that waits in host_call_others() for this
+     * one: with interrupts closed, looking again and again, neither would ever get on. */
+    if (!work && anything_to_steal(c))
+        until = min_u64(until, host_now() + granule / 8);
+    if (!work) {
+        trace_event(TRACE_IDLE, NULL, 0);
         host_idle(until);
+        trace_event(TRACE_BUSY, NULL, 0);
+    }
     set_idle(me, false);
+    c->paid_until = host_now(); /* what nobody used */
 }
 
 /* --- the end --- */
@@ -611,6 +694,9 @@ static NORETURN void stay_closed(void)
 /* False: nobody is here to run. */
 static bool pass(struct cpu_sched *c, unsigned me)
 {
+    /* With timers that are always due it may come neither to a guest nor to a HLT, and so to no
+     * interrupt: who waits in host_call_others() must not depend on that. */
+    host_serve();
     run_timers(c, me);
     struct vcpu *v = pick(c, me);
     if (!v)
@@ -622,13 +708,19 @@ static bool pass(struct cpu_sched *c, unsigned me)
 void sched_run(bool stop_when_idle)
 {
     struct cpu_sched *c = here();
+    c->paid_until = host_now();
     for (;;) {
         console_poll();
+        gdb_poll();
         bool worked = vm_work();
+        if (worked) {
+            c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
+            host_enter_domain(0);
+        }
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, host_console_deadline());
+            rest(c, 0, console_deadline());
         }
     }
 }
@@ -637,6 +729,7 @@ void sched_run_other(void)
 {
     struct cpu_sched *c = here();
     unsigned me = host_cpu_index();
+    c->paid_until = host_now();
     while (likely(!__atomic_load_n(&closing, __ATOMIC_ACQUIRE)))
         if (!pass(c, me))
             rest(c, me, UINT64_MAX);
@@ -674,6 +767,11 @@ void sched_start(struct vcpu *v, bool runs)
     v->cpu = cpu;
     v->timer.cpu = cpu;
     set_state(v, runs ? VCPU_QUEUED : VCPU_BLOCKED);
+    /* Who asked while it was OFF (the operator, for its VM's end) has not woken it. */
+    if (!runs && __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST)) {
+        set_state(v, VCPU_QUEUED);
+        runs = true;
+    }
     if (runs)
         join(c, cpu, v);
     lock_release(&c->lock);

@@ -7,6 +7,7 @@
 #define CORE_VCPU_H
 
 #include "core/breakpoint.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "core/exit.h"
 #include "core/mmio_move.h"
@@ -59,6 +60,8 @@ enum vcpu_state {
 #define REQUEST_LINT0      BIT(7) /* the 8259s' output has changed; vCPU 0 */
 #define REQUEST_LOOK       BIT(8) /* slice_end has changed */
 #define REQUEST_TSC        BIT(9) /* vm.tsc_offset has changed */
+#define REQUEST_GO         BIT(16) /* a debugger has let it go on */
+#define REQUEST_DEBUG      BIT(17) /* step by step, or just not any more */
 #define REQUEST_VECTOR_SHIFT 24
 #define REQUEST_STARTUP_ALL ((uint32_t)(REQUEST_STARTUP | BITS(31, REQUEST_VECTOR_SHIFT)))
 
@@ -120,6 +123,7 @@ struct vcpu {
     bool dr_used;       /* the guest has touched debug registers */
     bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
     uint64_t tsc_offset;       /* the VM's, as far as apic knows */
+    struct vcpu_debug debug;
     uint64_t pvclock_system; /* as the guest wrote it */
     uint32_t pvclock_version;
     uint32_t steal_version;
@@ -134,6 +138,10 @@ struct vcpu {
     uint64_t exits[EXIT_KINDS];
     uint64_t ran;       /* TSC ticks in its slices */
     uint64_t switches;
+    uint64_t wakes;     /* times it became runnable; under its queue's lock */
+    uint64_t latency, latency_max; /* TSC ticks from there to its turn: sum, longest */
+    bool woken;         /* and has had no turn since */
+    struct observe_stats *observe_stats; /* NULL: exits are not measured; core/observe.h */
     uint8_t trail_at;          /* where the next goes; wraps by itself */
     uint8_t trail[VCPU_TRAIL]; /* kinds of the last exits, a ring */
 };

@@ -14,6 +14,7 @@
 #include "core/loader.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/observe.h"
 #include "core/panic.h"
 #include "core/report.h"
 #include "core/sched.h"
@@ -115,6 +116,9 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->cmdline = config_text(config, definition->cmdline);
     vm->modules = config_text(config, definition->modules);
     vm->memory = definition->memory;
+    for (vm->scrollback_bytes = definition->scrollback ? PAGE_SIZE : 0;
+         vm->scrollback_bytes < definition->scrollback;)
+        vm->scrollback_bytes *= 2;
     vm->cpus = definition->cpus;
     vm->want_testdev = definition->devices & CONFIG_DEVICE_TESTDEV;
     vm->on_reboot = (uint8_t)definition->on_reboot;
@@ -226,6 +230,7 @@ static void release(struct vm *vm)
 {
     sched_leave_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        observe_free(vm->vcpu[i]);
         vcpu_free(vm->vcpu[i]);
         vm->vcpu[i] = NULL;
     }
@@ -362,6 +367,7 @@ static void reset_record(struct vm *vm)
     vm->logged_msrs = 0;
     vm->console_used = false;
     vm->stopper = NULL;
+    vm->owed = 0;
     vm->started_ns = host_uptime_ns();
 }
 

@@ -11,6 +11,7 @@
 #include "core/cap.h"
 #include "core/config.h"
 #include "core/lib/lock.h"
+#include "core/lib/ring.h"
 #include "core/lines.h"
 #include "core/vcpu.h"
 #include "drivers/emu/vdebug.h"
@@ -68,6 +69,7 @@ struct vm {
     char end_text[VM_END_TEXT];
     const char *kernel, *initrd, *cmdline, *modules; /* in the configuration, which stays */
     uint64_t memory;     /* bytes */
+    uint64_t scrollback_bytes; /* 0 or a power of two */
     uint32_t cpus;       /* vCPUs wanted */
     uint8_t on_reboot, on_poweroff, on_crash; /* enum config_action */
     uint32_t restarts;   /* since Plinth started */
@@ -89,6 +91,7 @@ struct vm {
 
     /* Of its current run. */
     struct cap cap;
+    uint64_t owed;             /* TSC ticks its devices' time took; its next turn pays; atomic */
     uint32_t alive;            /* vCPUs that are not off; atomic */
     uint32_t hopeless;         /* vCPUs that only another vCPU could wake; atomic */
     struct vcpu *stopper;      /* who ended it; NULL: no vCPU did */
@@ -112,11 +115,13 @@ struct vm {
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output */
     bool pic_polled;           /* as vpic_polled() said last */
+    bool pit_heard;            /* not masked everywhere: its deadline counts */
     bool pic_rose;             /* it has risen since LINT0 was looked at */
     bool io_after;             /* a device may have something for machine_after_io() */
     uint16_t irq_levels;       /* as interrupt_set_irq() was told last */
     unsigned apic_turn;        /* of lowest-priority arbitration */
     struct line_assembler line;
+    struct ring scrollback;    /* what it has printed last; no buffer: nothing is kept */
 
     uint64_t started_ns, ended_ns;
     uint64_t ran;              /* TSC ticks, of all vCPUs of the last run */

@@ -117,6 +117,11 @@ void host_let_in(void)
     sti_nop_cli();
 }
 
+void host_serve(void)
+{
+    cpu_serve_calls();
+}
+
 void host_relax(void)
 {
     cpu_serve_calls();

@@ -72,6 +72,11 @@ void vioapic_set_line(struct vioapic *p, unsigned pin, bool level)
         p->edges |= bit;
 }
 
+bool vioapic_hears(const struct vioapic *p, unsigned pin)
+{
+    return pin < VIOAPIC_PINS && is_live(p->entry[pin]);
+}
+
 bool vioapic_take(struct vioapic *p, struct apic_message *out)
 {
     for (uint32_t waiting = p->lines | p->edges; waiting; waiting &= waiting - 1) {

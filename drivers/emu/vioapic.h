@@ -36,6 +36,8 @@ void vioapic_init(struct vioapic *p, uint8_t id);
 /* Pin (0 to 23, others are ignored) is asserted or not. A rise on a masked edge-triggered pin is
  * lost, as the data sheet says. */
 void vioapic_set_line(struct vioapic *p, unsigned pin, bool level);
+/* A rise on the pin would send a message, now or when its turn comes: it is not masked. */
+bool vioapic_hears(const struct vioapic *p, unsigned pin);
 /* The next message that waits, lowest pin first; false: none. Call until false after each line
  * change, access and EOI. Taking a level-triggered one sets its Remote IRR. */
 bool vioapic_take(struct vioapic *p, struct apic_message *out);

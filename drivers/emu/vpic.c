@@ -226,6 +226,11 @@ void vpic_set_line(struct vpic *p, unsigned irq, bool level)
     update_cascade(p);
 }
 
+bool vpic_hears(const struct vpic *p, unsigned irq)
+{
+    return irq < VPIC_LINES && !(p->chip[irq / 8].imr & bit(irq));
+}
+
 static uint8_t chip_read(struct vpic *p, unsigned n, unsigned offset)
 {
     struct vpic_chip *c = &p->chip[n];

@@ -47,6 +47,8 @@ void vpic_init(struct vpic *p);
 /* Drives input irq (0 to 15) to a level. 2 and anything above 15 is ignored: the slave drives 2. An
  * input must stay high until it is acknowledged, or the request is withdrawn. */
 void vpic_set_line(struct vpic *p, unsigned irq, bool level);
+/* Input irq (0 to 15) is not masked in its chip. */
+bool vpic_hears(const struct vpic *p, unsigned irq);
 /* INTR: the level of the master's output. */
 bool vpic_output(const struct vpic *p);
 /* The CPU's acknowledge cycle: the vector, 0 to 255. If the request has gone away meanwhile it is

@@ -16,21 +16,29 @@
 #define REG_LCR     3
 #define REG_MCR     4
 #define REG_LSR     5
+#define REG_MSR     6
 #define REG_SCRATCH 7
 
 #define IER_RX      0x01
 #define IER_THRE    0x02
 #define FCR_ENABLE  0x01
 #define FCR_CLEAR   0x06
-#define FCR_TRIGGER 0x40 /* an interrupt from 4 bytes on, or when the line falls silent */
+/* An interrupt from the first byte on. With a higher level the rest comes by a time-out, and Bochs'
+ * strikes for bytes that have been fetched already: the last one would be read twice. */
+#define FCR_TRIGGER 0x00
 #define IIR_FIFO    0xc0
 #define IIR_NONE    0x01 /* no cause of an interrupt */
 #define LCR_8N1     0x03
 #define LCR_DLAB    0x80
 #define MCR_ON      0x0b /* DTR, RTS, and OUT2, which lets interrupts through */
+#define MCR_RTS     0x02
+#define MSR_CTS     0x10
 #define LSR_DATA    0x01
 #define LSR_THRE    0x20
 #define LSR_IDLE    0x40
+
+#define XON         0x11
+#define XOFF        0x13
 
 #define BASE_BAUD   115200
 #define FIFO_DEPTH  16
@@ -71,13 +79,62 @@ static void want_tx_interrupt(struct uart *u, bool on)
     out8(u->base + REG_IER, on ? IER_RX | IER_THRE : IER_RX);
 }
 
-static void push_out(struct uart *u)
+/* The other side shall pause before the ring is full, and may go on when most of it is free again:
+ * what is on its way by then still fits. */
+static void hold_off(struct uart *u, bool hold)
+{
+    if (u->holding == hold)
+        return;
+    u->holding = hold;
+    out8(u->base + REG_MCR, hold ? MCR_ON & ~MCR_RTS : MCR_ON);
+    if (u->flow == UART_FLOW_XON)
+        u->urgent = hold ? XOFF : XON;
+}
+
+/* True: it was for us. */
+static bool flow_byte(struct uart *u, char c)
+{
+    if (u->flow != UART_FLOW_XON || (c != XON && c != XOFF))
+        return false;
+    u->stopped = c == XOFF;
+    return true;
+}
+
+/* A ring that is full loses the newest, as any terminal line would. */
+static void pull_in(struct uart *u)
+{
+    for (unsigned i = 0; i < FIFO_DEPTH && (in8(u->base + REG_LSR) & LSR_DATA); i++) {
+        char c = (char)in8(u->base + REG_DATA);
+        if (!flow_byte(u, c) && !ring_put(&u->rx, c))
+            u->lost++;
+    }
+    if (ring_used(&u->rx) >= u->rx.size / 4 * 3)
+        hold_off(u, true);
+}
+
+static bool may_send(const struct uart *u)
+{
+    if (u->flow == UART_FLOW_XON)
+        return !u->stopped;
+    return u->flow != UART_FLOW_RTS || (in8(u->base + REG_MSR) & MSR_CTS);
+}
+
+/* What the line has and takes now. Whoever reads or writes does this, too: 16 bytes come in 1.4 ms,
+ * and an answer takes longer than that. */
+static void service(struct uart *u)
 {
     char c;
-    if (ring_used(&u->tx) && (in8(u->base + REG_LSR) & LSR_THRE))
+    uint8_t status = in8(u->base + REG_LSR);
+    if (status & LSR_DATA)
+        pull_in(u);
+    if (u->urgent && (status & LSR_THRE)) {
+        out8(u->base + REG_DATA, (uint8_t)u->urgent);
+        u->urgent = 0;
+    } else if (ring_used(&u->tx) && (status & LSR_THRE) && may_send(u)) {
         for (unsigned i = 0; i < u->depth && ring_get(&u->tx, &c); i++)
             out8(u->base + REG_DATA, (uint8_t)c);
-    want_tx_interrupt(u, ring_used(&u->tx) != 0);
+    }
+    want_tx_interrupt(u, u->urgent || ring_used(&u->tx));
 }
 
 void uart_poll(struct uart *u)
@@ -87,10 +144,7 @@ void uart_poll(struct uart *u)
     /* Until the UART has no cause left: its line is edge-triggered at the IOAPIC, so a cause that
      * stays would be the last interrupt ever. */
     for (unsigned round = 0; round < POLL_ROUNDS; round++) {
-        push_out(u);
-        /* A ring that is full loses the newest, as any terminal line would. */
-        for (unsigned i = 0; i < FIFO_DEPTH && (in8(u->base + REG_LSR) & LSR_DATA); i++)
-            ring_put(&u->rx, (char)in8(u->base + REG_DATA));
+        service(u);
         if (in8(u->base + REG_IIR) & IIR_NONE)
             break;
     }
@@ -102,8 +156,8 @@ void uart_write(struct uart *u, const char *text, size_t len)
         return;
     unsigned patience = PATIENCE;
     for (size_t i = 0; i < len; i++) {
-        while (!ring_put(&u->tx, text[i]) && patience) {
-            push_out(u);
+        while (!ring_put(&u->tx, text[i]) && patience && may_send(u)) {
+            service(u);
             patience--;
         }
     }
@@ -112,18 +166,30 @@ void uart_write(struct uart *u, const char *text, size_t len)
     if (u->synchronous)
         uart_flush(u);
     else
-        push_out(u);
+        service(u);
+}
+
+void uart_set_flow(struct uart *u, enum uart_flow kind)
+{
+    u->flow = kind;
+    u->stopped = false;
 }
 
 size_t uart_room(const struct uart *u)
 {
-    return u->present ? ring_room(&u->tx) : SIZE_MAX;
+    return u->present && may_send(u) ? ring_room(&u->tx) : SIZE_MAX;
 }
 
 int uart_read(struct uart *u)
 {
     char c;
-    return ring_get(&u->rx, &c) ? (unsigned char)c : -1;
+    if (!u->present)
+        return -1;
+    service(u);
+    bool any = ring_get(&u->rx, &c);
+    if (ring_used(&u->rx) <= u->rx.size / 4)
+        hold_off(u, false);
+    return any ? (unsigned char)c : -1;
 }
 
 void uart_flush(struct uart *u)
@@ -131,7 +197,7 @@ void uart_flush(struct uart *u)
     if (!u->present)
         return;
     for (unsigned patience = PATIENCE; ring_used(&u->tx) && patience; patience--)
-        push_out(u);
+        service(u);
     unsigned left = PATIENCE;
     while (!(in8(u->base + REG_LSR) & LSR_IDLE) && left--)
         pause();

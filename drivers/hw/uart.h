@@ -9,11 +9,24 @@
 
 #include "core/lib/ring.h"
 
+/* How the two sides ask each other to pause. RTS is dropped while our input ring is nearly full,
+ * whatever is chosen here: it harms nobody who does not look at it. */
+enum uart_flow {
+    UART_FLOW_NONE,
+    UART_FLOW_RTS, /* we send only while CTS is there: not over a three-wire cable */
+    UART_FLOW_XON, /* the bytes XON and XOFF, both ways */
+};
+
 struct uart {
     struct ring tx, rx;
     uint16_t base;       /* first port */
     uint8_t depth;       /* bytes of the transmitter's FIFO */
     bool present, synchronous, tx_interrupt;
+    bool holding;        /* the other side has been asked to pause */
+    bool stopped;        /* the other side has asked us to */
+    char urgent;         /* XON or XOFF: goes out before everything else; 0: none */
+    uint8_t flow;        /* enum uart_flow */
+    uint64_t lost;       /* bytes that came while the input ring was full */
 };
 
 /* Over two buffers whose sizes are powers of two. */
@@ -23,8 +36,10 @@ struct uart {
 /* Sets the port up (8N1, FIFOs on, interrupts on received data). False: no UART answers there. */
 bool uart_init(struct uart *u, uint16_t port, uint32_t baud);
 bool uart_present(const struct uart *u);
-/* Queues text, waiting for room if it must. */
+/* Queues text, waiting for room if it must. While the other side has asked us to pause, what finds
+ * no room is dropped: nobody waits for an operator. */
 void uart_write(struct uart *u, const char *text, size_t len);
+/* Bytes that can be queued without waiting; SIZE_MAX while nothing waits. */
 size_t uart_room(const struct uart *u);
 /* Moves bytes from the ring to the line and from the line to the input ring. */
 void uart_poll(struct uart *u);
@@ -32,6 +47,7 @@ void uart_poll(struct uart *u);
 int uart_read(struct uart *u);
 /* Waits until everything queued has left the machine. */
 void uart_flush(struct uart *u);
+void uart_set_flow(struct uart *u, enum uart_flow kind);
 /* From now on write at once, without the ring: for panic. */
 void uart_set_synchronous(struct uart *u);
 

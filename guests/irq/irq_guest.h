@@ -31,6 +31,14 @@ void line_set(unsigned n, bool level);
 /* Interrupts on and the CPU asleep until so many have been logged; false: 500 ms passed. */
 bool await_logged(uint32_t n);
 
+/* The 8259s anew, with inputs 2, 5, 6, 7 and 10, 11, 12 open; icw4 is the master's. What a chip
+ * answers at its first port after an OCW3. */
+#define PIC_BASE 0x30 /* master's vectors; the slave's from 38H on */
+void pics_start(uint8_t icw4);
+uint8_t pic_read(uint16_t port, uint8_t ocw3);
+
+void irq_pic_modes(void); /* pic.c */
+void irq_pit(void);       /* pit.c */
 void irq_ioapic(void);
 void irq_pic(void);
 void irq_timers(void);

@@ -6,7 +6,6 @@
 #include "guests/irq/irq_guest.h"
 
 #define VECTOR    0x61
-#define PIC_BASE  0x30 /* master's vectors; the slave's from 38H on */
 #define ELCR      0x4d0
 
 /* --- I/O APIC ------------------------------------------------------------------------------- */
@@ -151,7 +150,7 @@ void irq_ioapic(void)
 
 /* --- 8259s ---------------------------------------------------------------------------------- */
 
-static void init_pics(uint8_t icw4)
+void pics_start(uint8_t icw4)
 {
     out8(0x20, 0x11);
     out8(0xa0, 0x11);
@@ -165,7 +164,7 @@ static void init_pics(uint8_t icw4)
     out8(0xa1, 0xe3); /* 10, 11, 12 */
 }
 
-static uint8_t pic_read(uint16_t port, uint8_t ocw3)
+uint8_t pic_read(uint16_t port, uint8_t ocw3)
 {
     out8(port, ocw3);
     return in8(port);
@@ -299,7 +298,7 @@ static void check_trigger_modes(void)
     test_equal("level: until the line is low", logged, 3);
     out8(ELCR, 0);
     irqs_log();
-    init_pics(3); /* automatic EOI */
+    pics_start(3); /* automatic EOI */
     irq_handler[0x35] = log_only;
     line_set(5, true);
     irq_window();
@@ -310,7 +309,7 @@ static void check_trigger_modes(void)
     irq_window();
     line_set(5, false);
     test_equal("automatic EOI: another", logged, 2);
-    init_pics(1);
+    pics_start(1);
     irqs_log();
 }
 
@@ -343,7 +342,7 @@ static void check_lint0(void)
 
 void irq_pic(void)
 {
-    init_pics(1);
+    pics_start(1);
     apic_write(APIC_LVT_LINT0, 0x700);
     check_lint0();
     check_priorities();

@@ -109,6 +109,9 @@ int guest_main(const char *cmdline)
     irq_ioapic();
     test_mode("8259");
     irq_pic();
+    irq_pic_modes();
+    test_mode("8254");
+    irq_pit();
     test_mode("timers");
     irq_timers();
     return test_end();

@@ -119,6 +119,15 @@ void guest_map_table(uint64_t va, uint64_t *table)
     write_cr3(read_cr3());
 }
 
+void guest_map_apart(void)
+{
+    for (uint64_t i = 0; i < 512; i++) {
+        boot_pd[(GUEST_USER_ALIAS >> 21) + i] = i << 21 | 0x87;
+        boot_pd[i] = i << 21 | 0x83;
+    }
+    write_cr3(read_cr3());
+}
+
 /* Entered from start.S on the boot stack. */
 NORETURN void guest_start(void);
 void guest_start(void)

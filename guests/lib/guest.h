@@ -52,6 +52,10 @@ uint64_t guest_ticks_to_ns(uint64_t ticks);
 uint64_t guest_ram_end(void);
 /* Installs a table of 512 4 KiB entries for the 2 MiB at va (aligned, below 4 GiB). */
 void guest_map_table(uint64_t va, uint64_t *table);
+/* From now on the first GiB, where the guest is, is the supervisor's alone; user mode reaches the
+ * same memory GUEST_USER_ALIAS bytes further up, where page tables can forbid it things. */
+#define GUEST_USER_ALIAS UINT64_C(0x80000000)
+void guest_map_apart(void);
 
 /* --- hypercalls: plinth_VERSION() and so on, one stub for each row of hypercalls.def --------- */
 

@@ -244,6 +244,8 @@ int guest_main(const char *cmdline)
     check_basics();
     if (!failed)
         mmio_access(window_table);
+    /* Coming back from user mode has left null selectors, which 32-bit code cannot use. */
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"((uint32_t)GUEST_DATA));
     if (!failed && !guest_option(cmdline, "access")) {
         mmio_alu();
         mmio_bits();

@@ -67,6 +67,28 @@ static struct vcpu vcpu, sibling[FAKE_VCPUS - 1]; /* vCPU 0, and those after it 
 static uint8_t apic_page[FAKE_VCPUS][VLAPIC_SIZE] __attribute__((aligned(4096)));
 static uint8_t ram[FAKE_RAM] __attribute__((aligned(4096)));
 
+/* --- debugger --------------------------------------------------------------------------------- */
+
+bool debug_exception(struct vcpu *v, const struct event *e)
+{
+    (void)v;
+    (void)e;
+    return false;
+}
+
+void debug_stop(struct vcpu *v, enum debug_stop why)
+{
+    (void)v;
+    (void)why;
+}
+
+enum outcome debug_mov_dr(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    (void)x;
+    return OUTCOME_ADVANCE;
+}
+
 /* --- backend ---------------------------------------------------------------------------------- */
 
 static uint64_t fake_get_reg(struct vcpu *v, enum vreg reg)
@@ -337,6 +359,11 @@ uint64_t guest_efer_bits(void)
 unsigned guest_maxphyaddr(void)
 {
     return 40;
+}
+
+const struct msr_features *guest_msr_features(void)
+{
+    return &fake_backend.msrs;
 }
 
 bool guest_has_1g_pages(void)

@@ -159,11 +159,42 @@ static void masked_edge(void **state)
 {
     (void)state;
     start_pit();
-    pass(vm.timer.entry.at);
+    pass(FAKE_NOW + pit_periods(1) + 50);
     route(2, PIN_EDGE(0x30), 0);
     assert_int_equal(interrupt_next(&vcpu), -1);
     pass(vm.timer.entry.at);
     assert_int_equal(interrupt_next(&vcpu), 0x30);
+}
+
+/* A PIT that nobody hears needs no timer; unmasked at either controller it has one, in phase. */
+static void unheard_pit(void **state)
+{
+    (void)state;
+    route(2, PIN_EDGE(0x30), 0);
+    start_pit();
+    uint64_t first = vm.timer.entry.at;
+    route(2, BIT(16), 0);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    pass(first + pit_periods(9) + 5000);
+    route(2, PIN_EDGE(0x30), 0);
+    assert_int_equal(interrupt_next(&vcpu), -1); /* the edges were lost with the mask */
+    assert_near(vm.timer.entry.at, first + pit_periods(10));
+    route(2, BIT(16), 0);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    start_pics(0xff, 0xff);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    pass(first + pit_periods(19) + 5000);
+    out(0x20, 0x0a);
+    assert_int_equal(in(0x20), 1); /* IRR: that of the 8259 has kept one */
+    out(0x21, 0xfe);
+    assert_near(vm.timer.entry.at, first + pit_periods(20));
+    assert_int_equal(interrupt_take(&vcpu), 0x20);
+    out(0x21, 0xff);
+    assert_true(vm.timer.entry.at == UINT64_MAX);
+    out(0x20, 0x20);
+    pass(first + pit_periods(29) + 5000);
+    out(0x21, 0xfe); /* nobody has looked before: the edge is there all the same */
+    assert_int_equal(interrupt_take(&vcpu), 0x20);
 }
 
 /* A level comes again after the EOI for as long as nobody has dealt with its cause. */
@@ -335,6 +366,31 @@ static void extint_one_after_another(void **state)
     out(0x20, 0x20);
     assert_true(interrupt_next(&vcpu) >= 0);
     assert_int_equal(interrupt_take(&vcpu), 0x24);
+}
+
+/* With automatic EOI, or behind one of the local APIC's, the next is there at once. */
+static void extint_waits_behind(void **state)
+{
+    (void)state;
+    start_pics(0, 0xff);
+    interrupt_set_irq(&vm, 4, true);
+    interrupt_set_irq(&vm, 1, true);
+    assert_int_equal(interrupt_take(&vcpu), 0x21);
+    assert_false(interrupt_more(&vcpu));
+    out(0x20, 0x20);
+    vlapic_accept(&vcpu.apic, 0x71, false);
+    assert_int_equal(interrupt_take(&vcpu), 0x71);
+    assert_true(interrupt_more(&vcpu));
+    assert_int_equal(interrupt_take(&vcpu), 0x24);
+    assert_false(interrupt_more(&vcpu));
+    interrupt_set_irq(&vm, 4, false), interrupt_set_irq(&vm, 1, false);
+    out(0x20, 0x11), out(0x21, 0x20), out(0x21, 4), out(0x21, 3), out(0x21, 0);
+    interrupt_set_irq(&vm, 4, true);
+    interrupt_set_irq(&vm, 1, true);
+    assert_int_equal(interrupt_take(&vcpu), 0x21);
+    assert_true(interrupt_more(&vcpu));
+    assert_int_equal(interrupt_take(&vcpu), 0x24);
+    assert_false(interrupt_more(&vcpu));
 }
 
 /* What the local APIC has goes first; LINT0 masked keeps the 8259s out, without a local APIC they
@@ -553,6 +609,7 @@ static void earliest_timer(void **state)
 {
     (void)state;
     struct vcpu *second = add_running(1);
+    route(2, PIN_EDGE(0x30), 0);
     start_pit();
     uint64_t pit = vm.timer.entry.at;
     assert_true(pit < UINT64_MAX);
@@ -616,6 +673,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pit_by_edge, setup),
         cmocka_unit_test_setup(masked_edge, setup),
+        cmocka_unit_test_setup(unheard_pit, setup),
         cmocka_unit_test_setup(uart_by_level, setup),
         cmocka_unit_test_setup(level_waits_for_unmask, setup),
         cmocka_unit_test_setup(pins_go_where_they_say, setup),
@@ -626,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup(extint_wakes, setup),
         cmocka_unit_test_setup(extint_one_after_another, setup),
         cmocka_unit_test_setup(extint_and_the_apic, setup),
+        cmocka_unit_test_setup(extint_waits_behind, setup),
         cmocka_unit_test_setup(ipi_wakes_another, setup),
         cmocka_unit_test_setup(ipi_does_not_wake_without_if, setup),
         cmocka_unit_test_setup(ipi_by_x2apic, setup),

@@ -48,7 +48,7 @@ ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=disk, mode=flat, path="{image}"
 boot: disk
 com1: enabled=1, mode=term, dev={tty}
-port_e9_hack: enabled=1
+{com2}port_e9_hack: enabled=1
 log: {folder}/bochs.log
 panic: action={panic}
 error: action=report
@@ -131,11 +131,14 @@ def bochs_command(folder, image, tty, options):
     lock = image + ".lock"
     if os.path.exists(lock):
         os.unlink(lock)
+    line = options.gdb_line
+    com2 = f"com2: enabled=1, mode=term, dev={line.tty}\n" if line else ""
     rc = os.path.join(folder, "bochsrc")
     with open(rc, "w", encoding="utf-8") as f:
         f.write(BOCHS_RC.format(
             memory=memory, host_memory=min(memory, BOCHS_HOST_MEMORY), firmware=BOCHS_FIRMWARE,
             vga=BOCHS_VGA, model=bochs_model(options.cpu), cores=options.cores, image=image,
+            com2=com2,
             tty=tty, folder=folder, ignore=0 if options.strict_msrs else 1,
             panic="report" if behind else "fatal"))
     # Debian's Bochs has its debugger built in and waits for a command: 'continue'.
@@ -152,6 +155,9 @@ def qemu_command(folder, image, kvm, options):
                "-drive", f"format=raw,file={image},snapshot=on",
                "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
                "-debugcon", f"file:{folder}/port-e9.log"]
+    if options.gdb_line:
+        command += ["-chardev", f"serial,id=gdb,path={options.gdb_line.tty}",
+                    "-serial", "chardev:gdb"]
     if kvm:
         # A model by name comes without VMX, "host" with what KVM offers.
         cpu = options.cpu or "host"

@@ -51,9 +51,10 @@ vmx_enter:                          /* RDI = struct vcpu, ESI = launched before 
     jmp vmx_enter_failed
 
     /* HOST_RIP. RSP = &vcpu->gpr[GPR_COUNT]. */
+    .macro exit_entry name, handler
     .balign 64
-    .globl vmx_exit_entry
-vmx_exit_entry:
+    .globl \name
+\name:
     push %r15
     push %r14
     push %r13
@@ -73,7 +74,7 @@ vmx_exit_entry:
     mov %rsp, %rbx                  /* struct vcpu: gpr[] is its first member */
     mov VCPU_HOST_RSP(%rbx), %rsp
     mov %rbx, %rdi
-    call vmx_handle_exit
+    call \handler
     cmp $1, %eax                    /* VMX_RESUME_FAST */
     jne 2f
     load_guest_few %rbx
@@ -83,17 +84,22 @@ vmx_exit_entry:
     jmp vmx_enter_failed
 
 2:  test %eax, %eax                 /* VMX_LEAVE */
-    jz 2f
+    jz vmx_enter_left
     load_guest %rbx
     mov VCPU_GPR_RDI(%rbx), %rdi
     mov VCPU_GPR_RBX(%rbx), %rbx
     vmresume
+    jmp vmx_enter_failed
+    .endm
+
+    exit_entry vmx_exit_entry, vmx_handle_exit
 
     /* Only when the CPU refuses the instruction. RSP is still the host's, in both cases. */
 vmx_enter_failed:
     xor %eax, %eax
     jmp 3f
-2:  mov $1, %eax
+vmx_enter_left:
+    mov $1, %eax
 3:  add $8, %rsp
     pop %r15
     pop %r14
@@ -102,6 +108,8 @@ vmx_enter_failed:
     pop %rbx
     pop %rbp
     ret
+
+    exit_entry vmx_exit_entry_observed, vmx_handle_exit_observed
     .size vmx_enter, . - vmx_enter
 
     .section .note.GNU-stack, "", @progbits

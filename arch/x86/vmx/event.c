@@ -12,6 +12,7 @@
 #include "arch/x86/vmx/vmx.h"
 #include "core/event.h"
 #include "core/interrupt.h"
+#include "core/vm.h"
 
 #define SHADOW_STI      BIT(0)
 #define SHADOW_MOV_SS   BIT(1)
@@ -119,8 +120,8 @@ static bool inject_interrupt(struct vcpu *v)
 {
     const uint32_t windows = VMX_CTL(INTERRUPT_WINDOW_EXITING) | VMX_CTL(NMI_WINDOW_EXITING);
     if (v->reinject_valid || v->exception_valid || v->nmi_pending ||
-        (vmx_of(v)->proc_controls & windows))
-        return false;
+        (vmx_of(v)->proc_controls & windows) || (v->index == 0 && unlikely(v->vm->pic_intr)))
+        return false; /* the 8259s may have more: see interrupt_more() */
     int vector = interrupt_next(v);
     if (vector >= 0) {
         if (!takes_interrupts(v))
@@ -153,6 +154,10 @@ bool vmx_inject_events(struct vcpu *v)
         break;
     case EVENT_FROM_INTERRUPT:
         choice.event.vector = interrupt_take(v);
+        if (unlikely(interrupt_more(v))) {
+            choice.interrupt_window = true;
+            set_windows(vmx_of(v), &choice);
+        }
         break;
     default:
         v->reinject_valid = v->exception_valid = false;

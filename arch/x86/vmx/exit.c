@@ -17,6 +17,7 @@
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/observe.h"
 #include "core/vm.h"
 
 #define REASON_ENTRY_FAILED BIT(31)
@@ -59,6 +60,8 @@ static void restore_nmi_blocking(uint64_t info)
  * here. */
 static void apply_debug_exception(struct vcpu *v, const struct event *e)
 {
+    if (unlikely(v->debug.attached) && vmx_debug_hit(v))
+        return;
     vmcs_set(GUEST_IA32_DEBUGCTL, vmcs_get(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_BTF);
     /* Injected into an STI or MOV SS shadow with TF set, it needs BS pending, or the entry would
      * fail. */
@@ -278,6 +281,8 @@ static bool look(struct vcpu *v)
             interrupt_collect(v, requests);
         if ((requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
             return leave(v, OUTCOME_BLOCK);
+        if (unlikely(requests & REQUEST_DEBUG))
+            requests = vmx_debug_look(v, requests);
     }
     if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
         vcpu_request(v, requests & REQUEST_EVENT);
@@ -364,11 +369,8 @@ __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
     return VMX_RESUME_FAST;
 }
 
-enum outcome vmx_run(struct vcpu *v)
+static inline enum outcome enter(struct vcpu *v, struct vmx_vcpu *xv)
 {
-    struct vmx_vcpu *xv = vmx_of(v);
-    if (!look(v))
-        return (enum outcome)xv->outcome;
     if (!vmx_enter(v, xv->launched)) {
         uint32_t error = vmcs_get(INSTRUCTION_ERROR);
         return vm_stop(v->vm, STOP_ENTRY_FAILED, "VM entry refused: error %u, %s", error,
@@ -377,4 +379,27 @@ enum outcome vmx_run(struct vcpu *v)
     xv->launched = true;
     v->cr2 = read_cr2();
     return (enum outcome)xv->outcome;
+}
+
+static COLD enum outcome vmx_run_observed(struct vcpu *v);
+
+enum outcome vmx_run(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    if (unlikely(xv->observed) || unlikely(observe_wanted(v)))
+        return vmx_run_observed(v);
+    if (!look(v))
+        return (enum outcome)xv->outcome;
+    return enter(v, xv);
+}
+
+/* The same by the second way out, or back from it. */
+static COLD enum outcome vmx_run_observed(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    vmx_choose_way(v, observe_wanted(v));
+    if (!look(v))
+        return (enum outcome)xv->outcome;
+    vmx_observe_entry(v);
+    return enter(v, xv);
 }

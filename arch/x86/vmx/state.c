@@ -293,7 +293,9 @@ void vmx_load(struct vcpu *v)
     write_cr2(v->cr2);
     vmcs_set(TSC_OFFSET, v->vm->tsc_offset); /* another vCPU may have moved it */
     /* Enabled breakpoints need the guest's addresses in DR0-3, not the last vCPU's. */
-    if (v->dr_used && (vmcs_get(GUEST_DR7) & BITS(7, 0)))
+    if (unlikely(v->debug.dr7))
+        vmx_load_debug_registers(v);
+    else if (v->dr_used && (vmcs_get(GUEST_DR7) & BITS(7, 0)))
         vmx_intercept_dr(v, false);
 }
 

@@ -26,6 +26,11 @@
 #define PLE_GAP    128
 #define PLE_WINDOW 4096
 
+uint32_t vmx_exceptions(void)
+{
+    return EXCEPTIONS;
+}
+
 static void init_controls(struct vcpu *v)
 {
     struct vmx_vcpu *xv = vmx_of(v);
@@ -176,4 +181,6 @@ void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
     memcpy(v->gpr, start->gpr, sizeof(v->gpr));
     reset_live_registers(v);
     vmx_apicv_reset(v);
+    if (v->debug.attached)
+        vmx_set_debug(v, true, v->debug.dr7); /* GUEST_DR7 has been written */
 }

@@ -194,6 +194,7 @@ static struct backend vmx_backend = {
     .finish_step = vmx_finish_step,
     .queue_breakpoints = vmx_queue_breakpoints,
     .apic_mode = vmx_apic_mode,
+    .set_debug = vmx_set_debug,
     .intercept_dr = vmx_intercept_dr,
     .load_pdptes = vmx_load_pdptes,
     .flush_tlb = vmx_flush_tlb,

@@ -18,6 +18,7 @@ struct cpu;
 struct vmx_vcpu {
     hpa_t vmcs;
     const struct cpu *host_cpu; /* for which its host state was written last; NULL: none */
+    bool observed;         /* exits go by vmx_exit_entry_observed */
     bool launched;         /* VMLAUNCH after VMCLEAR, VMRESUME from then on */
     bool leaving;          /* outcome is for vmx_run()'s caller */
     uint8_t outcome;       /* enum outcome */
@@ -106,6 +107,17 @@ void vmx_apic_mode(struct vcpu *v);
 void vmx_apicv_reset(struct vcpu *v);
 void vmx_apicv_update(struct vcpu *v);
 
+/* debug.c: for a debugger. */
+void vmx_set_debug(struct vcpu *v, bool attached, uint64_t dr7);
+/* v is loaded: the debugger's DR0 to DR3 go into the CPU. */
+void vmx_load_debug_registers(const struct vcpu *v);
+/* A #DB exit while a debugger is there: true if it is its own, noted in v->debug. */
+bool vmx_debug_hit(struct vcpu *v);
+/* Before an entry, when REQUEST_DEBUG was set: arms or ends a step. The requests that remain. */
+uint32_t vmx_debug_look(struct vcpu *v, uint32_t requests);
+/* The exceptions that exit for every guest. */
+uint32_t vmx_exceptions(void);
+
 /* exit.c */
 enum outcome vmx_run(struct vcpu *v);
 /* What enter.S does after an exit has been handled. FAST: RBP and R12 to R15, which C preserves,
@@ -113,12 +125,17 @@ enum outcome vmx_run(struct vcpu *v);
 enum vmx_next { VMX_LEAVE = 0, VMX_RESUME_FAST = 1, VMX_RESUME = 2 };
 /* Called by enter.S at every exit. */
 enum vmx_next vmx_handle_exit(struct vcpu *v);
+/* observe.c: the same for an observed vCPU; which way v's exits take from now on (its VMCS is
+ * current); and an entry that injects something. */
+enum vmx_next vmx_handle_exit_observed(struct vcpu *v);
+void vmx_choose_way(struct vcpu *v, bool observed);
+void vmx_observe_entry(struct vcpu *v);
 const char *vmx_reason_name(unsigned reason);
 
 /* enter.S: enters the guest and comes back when vmx_handle_exit() says VMX_LEAVE. Returns true, or
  * false when the CPU refused the VM-instruction itself (INSTRUCTION_ERROR says why). */
 bool vmx_enter(struct vcpu *v, bool launched);
-extern const char vmx_exit_entry[];
+extern const char vmx_exit_entry[], vmx_exit_entry_observed[];
 
 /* vmcs_dump.c */
 void vmx_dump(struct vcpu *v, fmt_sink_fn *sink, void *ctx);

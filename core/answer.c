@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The queue of answers and the pager. Lines of other CPUs come between the lines of an answer; the
+ * log's lock keeps lines whole.
+ */
+#include "core/answer.h"
+
+#include "core/host.h"
+#include "core/lib/ring.h"
+#include "core/lib/string.h"
+#include "core/log.h"
+
+#define PIECE_BYTES 2048 /* of one answer_move(): guests get their turn in between */
+#define MORE        "--more--"
+#define ERASE_MORE  "\r        \r"
+
+static char buffer[1 << 17];
+static struct ring queue = {buffer, sizeof(buffer), 0, 0};
+static unsigned page, columns, left; /* lines of a page, columns, lines until the next pause */
+static bool paused, more_shown;
+
+/* The next line, or what there is of it. */
+static size_t take_line(char *text, size_t size)
+{
+    size_t n = 0;
+    while (n < size && ring_get(&queue, &text[n]))
+        if (text[n++] == '\n')
+            break;
+    return n;
+}
+
+static void write_line(void)
+{
+    char text[256];
+    size_t n = take_line(text, sizeof(text));
+    log_lock();
+    host_console_write(text, n);
+    log_unlock();
+    unsigned rows = columns && n > columns ? (unsigned)((n - 1 + columns - 1) / columns) : 1;
+    if (page && n && text[n - 1] == '\n')
+        left = left > rows ? left - rows : 0;
+}
+
+void answer_put(void *ctx, const char *text, size_t len)
+{
+    (void)ctx;
+    for (size_t i = 0; i < len; i++)
+        while (!ring_put(&queue, text[i]))
+            write_line();
+}
+
+void answer_begin(unsigned rows, unsigned width)
+{
+    page = left = rows;
+    columns = width;
+}
+
+static void pause_page(void)
+{
+    log_lock();
+    paused = true;
+    answer_show();
+    log_unlock();
+}
+
+bool answer_move(void)
+{
+    for (size_t done = queue.tail; ring_used(&queue) && !paused;) {
+        if (queue.tail - done > PIECE_BYTES || host_console_room() <= ANSWER_ROOM)
+            return false;
+        if (page && !left)
+            pause_page();
+        else
+            write_line();
+    }
+    return !ring_used(&queue);
+}
+
+bool answer_paused(void)
+{
+    return paused;
+}
+
+bool answer_empty(void)
+{
+    return !ring_used(&queue);
+}
+
+bool answer_busy(void)
+{
+    return ring_used(&queue) && !paused && host_console_room() > ANSWER_ROOM;
+}
+
+static void resume(unsigned lines)
+{
+    log_lock();
+    answer_hide();
+    paused = false;
+    left = lines;
+    log_unlock();
+}
+
+void answer_drop(void)
+{
+    queue.tail = queue.head;
+    if (paused)
+        resume(0);
+}
+
+/* As more and less have it. */
+void answer_key(char c)
+{
+    if (c == 'q' || c == 'Q' || c == 0x03)
+        answer_drop();
+    else
+        resume(c == '\r' || c == '\n' ? 1 : page);
+}
+
+void answer_hide(void)
+{
+    if (more_shown)
+        host_console_write(ERASE_MORE, strlen(ERASE_MORE));
+    more_shown = false;
+}
+
+void answer_show(void)
+{
+    if (paused && !more_shown)
+        host_console_write(MORE, strlen(MORE));
+    more_shown = paused;
+}
