@@ -39,7 +39,7 @@ struct lock {
 void lock_init(struct lock *l, enum lock_order order, const char *name);
 /* The part of lock_take() that is not inline: waits until `ticket` is served. */
 void lock_wait(struct lock *l, uint16_t ticket);
-/* Debug builds: panics unless this CPU may take l, or may release it; notes that it has, or will. */
+/* Debug builds: panics unless this CPU may take l, or release it; notes that it has, or will. */
 void lock_check_order(const struct lock *l);
 void lock_note_taken(struct lock *l);
 void lock_note_released(struct lock *l);
