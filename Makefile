@@ -19,13 +19,13 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 PURE := \
 	boot/multiboot2.c \
 	core/lib/fmt.c \
-	core/bus.c core/command_line.c core/log_filter.c core/lineedit.c core/lineedit_keys.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/cpuid.c core/msr.c core/cr.c core/event.c \
+	core/bus.c core/command_line.c core/password.c core/lib/sha256.c core/config.c core/config_keys.c core/config_text.c core/config_value.c core/config_words.c core/cpuid.c core/msr.c core/cr.c core/event.c core/log_filter.c core/lineedit.c core/lineedit_keys.c \
 	core/guest_acpi.c core/guest_smbios.c core/insn.c core/image.c core/image_linux.c core/image_elf.c core/image_mb1.c core/linux_boot.c core/multiboot1.c core/lines.c core/stringio.c \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	arch/x86/flaws.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
-	core/gdb_packet.c core/gdb_target.c core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/observe_add.c core/lib/json.c core/frame.c \
+	core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/observe_add.c core/lib/json.c core/frame.c core/pin.c core/gdb_packet.c core/gdb_target.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
 	drivers/emu/vlapic_regs.c drivers/emu/vlapic_timer.c drivers/emu/vpic.c drivers/emu/vioapic.c \
 	drivers/emu/vpit.c drivers/emu/vrtc.c drivers/emu/vpm.c drivers/emu/vkbc.c drivers/emu/vpci.c \
@@ -145,7 +145,7 @@ $(B)/host/libplinth.a: $(HOST_PURE)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-TOOL_SRC := tools/config_check.c $(filter core/config%.c core/image%.c core/lib/fmt.c,$(PURE))
+TOOL_SRC := tools/config_check.c $(filter core/config%.c core/pin.c core/password.c core/image%.c core/lib/fmt.c,$(PURE))
 tools: $(B)/config-check
 $(B)/config-check: $(TOOL_SRC) $(HEADERS) $(B)/.setup-build
 	@mkdir -p $(@D)

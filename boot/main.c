@@ -17,6 +17,7 @@
 #include "boot/panic.h"
 #include "boot/platform.h"
 #include "core/backend.h"
+#include "core/boot_facts.h"
 #include "core/commands.h"
 #include "core/config.h"
 #include "core/console.h"
@@ -310,24 +311,41 @@ static bool stop_when_idle(void)
     return config.poweroff == CONFIG_POWEROFF_WHEN_IDLE;
 }
 
+static void keep_facts(void)
+{
+    const struct boot_facts facts = {info.loader[0] ? info.loader : "(unknown)", info.cmdline,
+                                     info.efi_system_table != 0, map.total};
+    boot_facts_set(&facts);
+}
+
 static NORETURN void boot_rest(void)
 {
+    keep_facts();
+    boot_step_done("until then");
     platform_console_screen(&info.framebuffer, NULL); /* the screen again, at its own address */
     platform_acpi(&info);                             /* tables: timers, IOAPICs, power */
     tsc_init(platform_pm_timer_port());               /* how fast time passes */
     log_info("TSC: %lu kHz (%s)", tsc_khz(), tsc_source());
+    boot_step_done("ACPI tables, the TSC's rate");
     platform_clock();                                 /* what time it is */
     platform_interrupts(info.cmdline);                /* local APIC, IOAPICs, the UART's line */
+    boot_step_done("clock and interrupts");
     fpu_init();                                       /* guests' FPU state can be switched */
     choose_backend();                                 /* VMX on, or say what is missing */
+    boot_step_done("VMX");
     cpus_start(info.cmdline, trampoline);             /* all the others */
+    boot_step_done("the other CPUs");
     add_modules();                                    /* kernels, initrds, the configuration */
     read_config();
+    boot_step_done("modules and configuration");
     sched_init(config.slice_ns);
     console_init();                                   /* from now on the operator may type */
+    console_set_password(config_text(&config, config.password),
+                         config.lock_after * UINT64_C(1000000000));
     define_vms();                                     /* and start those with autostart */
     if (errors.count && config.vm_count == 0)
         power_count_failure();
+    boot_step_done("VMs defined");
     cpus_release();                                   /* the others may run VMs, too */
     sched_run(stop_when_idle());
 }

@@ -31,6 +31,7 @@
 #define DEFAULT_BAUD    115200
 #define VECTOR_UART     0x40
 #define VECTOR_DEBUG    0x41
+#define VECTOR_CONTROL  0x42
 #define ISA_IRQ_COM1    4
 #define ISA_IRQ_COM2    3
 #define PM1_SCI_EN      BIT(0)
@@ -46,10 +47,13 @@ static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
 static char console_tx[1 << 16], console_rx[1 << 14];
 static struct uart console_uart = UART_INIT(console_tx, console_rx);
-static uint16_t uart_port;
 /* The debugger's line: boot CPU only. */
 static char debug_tx[1 << 14], debug_rx[1 << 13];
 static struct uart debug_uart = UART_INIT(debug_tx, debug_rx);
+static bool frames_only; /* what is printed does not go to the UART: a program has that line */
+/* The programs' line, when they have one of their own; the same lock. */
+static char control_tx[1 << 16], control_rx[1 << 14];
+static struct uart control_uart = UART_INIT(control_tx, control_rx);
 static struct framebuffer screen;
 static bool screen_on;
 static struct acpi_info acpi;
@@ -101,7 +105,7 @@ static void open_debug_line(const char *cmdline)
     uint32_t baud;
     if (!boot_option(cmdline, "gdb", option, sizeof(option)) || !choose_uart(option, &port, &baud))
         return;
-    if (port == uart_port && uart_present(&console_uart))
+    if (port == console_uart.base && uart_present(&console_uart))
         log_error("gdb=%s: that is the console's line", option);
     else if (!uart_init(&debug_uart, port, baud))
         log_error("gdb=%s: no UART answers at port %#x", option, port);
@@ -112,13 +116,34 @@ static void open_debug_line(const char *cmdline)
 void platform_console_early(const char *cmdline)
 {
     char option[32] = "com1";
+    uint16_t port;
     uint32_t baud;
     boot_option(cmdline, "console", option, sizeof(option));
     /* Bochs and QEMU answer a read of their debug port with its number. */
     debug_port = in8(DEBUG_PORT) == DEBUG_PORT;
-    if (choose_uart(option, &uart_port, &baud) && !uart_init(&console_uart, uart_port, baud))
-        log_warn("console: no UART answers at port %#x", uart_port);
+    if (choose_uart(option, &port, &baud) && !uart_init(&console_uart, port, baud))
+        log_warn("console: no UART answers at port %#x", port);
     open_debug_line(cmdline);
+}
+
+/* control=com1|com2|0xPORT|none[,BAUD]; without it, programs share the console's line. */
+static void open_control(const char *cmdline)
+{
+    char option[32];
+    uint16_t port;
+    uint32_t baud;
+    if (!boot_option(cmdline, "control", option, sizeof(option)))
+        return;
+    if (!choose_uart(option, &port, &baud))
+        return;
+    if (uart_present(&console_uart) && port == console_uart.base)
+        log_info("control: programs share the console's line");
+    else if (uart_present(&debug_uart) && port == debug_uart.base)
+        log_error("control=%s: that is the debugger's line", option);
+    else if (!uart_init(&control_uart, port, baud))
+        log_warn("control: no UART answers at port %#x", port);
+    else
+        log_info("control: programs have the UART at port %#x", port);
 }
 
 void platform_console_screen(const struct boot_framebuffer *fb, void *mapped)
@@ -169,7 +194,8 @@ void host_console_write(const char *text, size_t len)
     if (debug_port)
         for (size_t i = 0; i < len; i++)
             out8(DEBUG_PORT, (uint8_t)text[i]);
-    uart_text(text, len);
+    if (!frames_only)
+        uart_text(text, len);
     if (screen_on)
         framebuffer_write(&screen, text, len);
     lock_release(&console_lock);
@@ -180,11 +206,44 @@ size_t host_console_room(void)
     return uart_room(&console_uart);
 }
 
+void host_console_frames_only(bool on)
+{
+    lock_take(&console_lock);
+    frames_only = on;
+    lock_release(&console_lock);
+}
+
 void host_console_poll(void)
 {
     lock_take(&console_lock);
     uart_poll(&console_uart);
+    uart_poll(&control_uart);
     lock_release(&console_lock);
+}
+
+bool host_control_is_apart(void)
+{
+    return uart_present(&control_uart);
+}
+
+void host_control_write(const char *bytes, size_t len)
+{
+    lock_take(&console_lock);
+    uart_write(uart_present(&control_uart) ? &control_uart : &console_uart, bytes, len);
+    lock_release(&console_lock);
+}
+
+size_t host_control_room(void)
+{
+    return uart_room(uart_present(&control_uart) ? &control_uart : &console_uart);
+}
+
+int host_control_read(void)
+{
+    lock_take(&console_lock);
+    int c = uart_present(&control_uart) ? uart_read(&control_uart) : -1;
+    lock_release(&console_lock);
+    return c;
 }
 
 int host_console_read(void)
@@ -308,7 +367,7 @@ static void handle_interrupt(uint8_t vector)
 {
     if (vector == LAPIC_VECTOR_SPURIOUS || (vector >= 0xe0 && vector < 0xf0))
         return; /* spurious: no EOI */
-    if (vector == VECTOR_UART)
+    if (vector == VECTOR_UART || vector == VECTOR_CONTROL)
         host_console_poll();
     else if (vector == VECTOR_DEBUG)
         host_debug_poll();
@@ -319,18 +378,14 @@ static void handle_interrupt(uint8_t vector)
     lapic_eoi();
 }
 
-static bool uart_interrupts, debug_interrupts; /* else they are polled */
+static bool must_poll; /* a line whose interrupt is not known */
 
 uint64_t host_console_deadline(void)
 {
-    if ((!uart_present(&console_uart) || uart_interrupts) &&
-        (!uart_present(&debug_uart) || debug_interrupts))
-        return UINT64_MAX;
-    return host_now() + host_ns_to_tsc(POLL_NS);
+    return must_poll ? host_now() + host_ns_to_tsc(POLL_NS) : UINT64_MAX;
 }
 
-/* False: no interrupt is known for it, so that it has to be polled. */
-static bool route_uart(const struct uart *u, uint8_t vector)
+static void route_uart(const struct uart *u, const char *what, uint8_t vector)
 {
     uint8_t irq = u->base == COM2 ? ISA_IRQ_COM2 : ISA_IRQ_COM1;
     uint32_t gsi = irq;
@@ -343,12 +398,12 @@ static bool route_uart(const struct uart *u, uint8_t vector)
     }
     bool active_low = (flags & 3) == 3, level = (flags >> 2 & 3) == 3;
     if (!uart_present(u))
-        return false;
+        return;
     if ((u->base == COM1 || u->base == COM2) &&
         ioapic_route(gsi, vector, lapic_id(), level, active_low))
-        return true;
-    log_warn("no interrupt for the UART at %#x is known: it is polled", u->base);
-    return false;
+        return;
+    must_poll = true;
+    log_warn("%s: no interrupt for the UART at %#x is known: it is polled", what, u->base);
 }
 
 void platform_interrupts(const char *cmdline)
@@ -374,8 +429,10 @@ void platform_interrupts(const char *cmdline)
         if (io)
             ioapic_add(io, acpi.ioapics[i].gsi_base);
     }
-    uart_interrupts = route_uart(&console_uart, VECTOR_UART);
-    debug_interrupts = route_uart(&debug_uart, VECTOR_DEBUG);
+    open_control(cmdline);
+    route_uart(&console_uart, "console", VECTOR_UART);
+    route_uart(&debug_uart, "gdb", VECTOR_DEBUG);
+    route_uart(&control_uart, "control", VECTOR_CONTROL);
 }
 
 /* --- wall clock --- */
@@ -446,18 +503,25 @@ static void acpi_poweroff(void)
 
 void platform_console_synchronous(void)
 {
+    frames_only = false;
     uart_set_synchronous(&console_uart);
+}
+
+static void flush_lines(void)
+{
+    uart_flush(&console_uart);
+    uart_flush(&control_uart);
 }
 
 void host_poweroff(void)
 {
-    uart_flush(&console_uart);
+    flush_lines();
     acpi_poweroff();
     for (const char *s = "Shutdown"; *s; s++)
         out8(BOCHS_SHUTDOWN, (uint8_t)*s);
     settle();
     log_info("this machine does not switch itself off: do it by hand");
-    uart_flush(&console_uart);
+    flush_lines();
     for (;;) {
         cli();
         hlt();
@@ -466,7 +530,7 @@ void host_poweroff(void)
 
 void host_reboot(void)
 {
-    uart_flush(&console_uart);
+    flush_lines();
     if (acpi_found && acpi.has_reset) {
         gas_write(&acpi.reset_reg, acpi.reset_value, 1);
         settle();

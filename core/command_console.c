@@ -134,3 +134,9 @@ void command_terminal(const struct call *c)
         command_usage(c);
     console_terminal_changed();
 }
+
+void command_lock(const struct call *c)
+{
+    if (!console_lock())
+        REFUSE(c, "there is no password: set password in [plinth]\n");
+}

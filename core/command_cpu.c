@@ -6,6 +6,8 @@
  */
 #include "core/commands.h"
 #include "core/host.h"
+#include "core/lib/json.h"
+#include "core/stat.h"
 #include "core/vm.h"
 
 /* "VM/VCPU", or "-". */
@@ -45,8 +47,50 @@ static void show(unsigned cpu, fmt_sink_fn *sink, void *ctx)
               skew);
 }
 
+static void json_cpu(struct json *j, unsigned cpu)
+{
+    char vcpu[40];
+    uint64_t uncertainty, idle = host_tsc_to_ns(host_cpu_idle(cpu));
+    int64_t skew = host_cpu_tsc_skew(cpu, &uncertainty);
+    name_vcpu(host_cpu_vcpu(cpu), vcpu, sizeof(vcpu));
+    json_object(j, NULL);
+    json_u64(j, "cpu", cpu);
+    json_u64(j, "apic_id", host_cpu_apic_id(cpu));
+    json_text(j, "holds", vcpu[0] == '-' ? "" : vcpu);
+    json_u64(j, "idle_ns", idle);
+    json_u64(j, "idle_permille", stat_cpu_idle(cpu));
+    json_i64(j, "tsc_ahead_ticks", cpu ? skew : 0);
+    json_object_end(j);
+}
+
+static void cpu_json(const struct call *c)
+{
+    struct json j;
+    uint32_t apic_id;
+    const char *why;
+    json_begin(&j, c->sink, c->ctx);
+    json_u64(&j, "uptime_ns", host_uptime_ns());
+    json_array(&j, "cpus");
+    for (unsigned i = 0; i < host_cpu_count(); i++)
+        json_cpu(&j, i);
+    json_array_end(&j);
+    json_array(&j, "left_out");
+    for (unsigned i = 0; (why = host_cpu_left_out(i, &apic_id)); i++) {
+        json_object(&j, NULL);
+        json_u64(&j, "apic_id", apic_id);
+        json_text(&j, "why", why);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_finish(&j);
+}
+
 void command_cpu(const struct call *c)
 {
+    if (c->json) {
+        cpu_json(c);
+        return;
+    }
     fmt_sink_fn *sink = c->sink;
     void *ctx = c->ctx;
     uint32_t apic_id;

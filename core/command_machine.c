@@ -4,6 +4,7 @@
  */
 #include "core/commands.h"
 #include "core/host.h"
+#include "core/lib/json.h"
 #include "core/panic.h"
 #include "core/power.h"
 #include "core/version.h"
@@ -30,15 +31,50 @@ static void show_pool(const struct call *c, const struct page_alloc *pool)
         pool->name, total, total - unused, unused, page_alloc_free_2m(pool));
 }
 
+static bool holds_memory(const struct vm *vm)
+{
+    return vm->state != VM_DEFINED && vm->state != VM_ENDED;
+}
+
+static void pool_json(struct json *j, const char *key, const struct page_alloc *pool)
+{
+    json_object(j, key);
+    json_u64(j, "total", page_alloc_total(pool) * PAGE_SIZE);
+    json_u64(j, "free", page_alloc_free(pool) * PAGE_SIZE);
+    json_u64(j, "free_blocks_2m", page_alloc_free_2m(pool));
+    json_object_end(j);
+}
+
+static void mem_json(const struct call *c)
+{
+    struct json j;
+    json_begin(&j, c->sink, c->ctx);
+    pool_json(&j, "hypervisor", &hypervisor_pool);
+    pool_json(&j, "guest", &guest_pool);
+    json_array(&j, "vms");
+    for (unsigned i = 0; i < vm_count(); i++) {
+        json_object(&j, NULL);
+        json_text(&j, "name", vm_at(i)->name);
+        json_u64(&j, "memory", vm_at(i)->memory);
+        json_bool(&j, "held", holds_memory(vm_at(i)));
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_finish(&j);
+}
+
 void command_mem(const struct call *c)
 {
+    if (c->json) {
+        mem_json(c);
+        return;
+    }
     show_pool(c, &hypervisor_pool);
     show_pool(c, &guest_pool);
     for (unsigned i = 0; i < vm_count(); i++) {
         const struct vm *vm = vm_at(i);
-        bool holds = vm->state != VM_DEFINED && vm->state != VM_ENDED;
         SAY(c, "  vm %-13s %9lu KiB %s\n", vm->name, vm->memory / 1024,
-            holds ? "in use" : "not held");
+            holds_memory(vm) ? "in use" : "not held");
     }
 }
 

@@ -11,7 +11,7 @@
 #include "core/lib/bits.h"
 #include "core/lib/fmt.h"
 
-#define CONFIG_VMS        64
+#define CONFIG_VMS        512
 #define CONFIG_NAME_MAX   32 /* bytes, with the terminator */
 #define CONFIG_POOL       65536
 #define CONFIG_LINE_MAX   4095
@@ -21,6 +21,7 @@
 #define CONFIG_CPUS       64 /* vCPUs of one VM */
 #define CONFIG_MODULES    16 /* modules of one VM */
 #define CONFIG_PATH_MAX   255 /* bytes of a file's path */
+#define CONFIG_PIN_MAX    255 /* bytes of pin */
 
 /* Where a text stands in struct config's pool; 0 is the empty text. */
 struct config_text {
@@ -57,6 +58,9 @@ struct config_vm {
     struct config_text modules; /* read with config_next_module(); empty: none */
     uint64_t devices;   /* CONFIG_DEVICE_ bits */
     uint32_t on_reboot, on_poweroff, on_crash; /* enum config_action */
+    uint32_t weight;    /* of each vCPU against those of other VMs: RUNQ_WEIGHT_ */
+    uint32_t cap;       /* percent of one CPU, all vCPUs together; 0: no cap */
+    struct config_text pin; /* read with pin_allowed(); empty: any CPU */
 
     uint32_t key_line[CONFIG_KEYS_MAX]; /* by row; use config_vm_key_line() */
 };
@@ -65,6 +69,8 @@ struct config {
     uint64_t slice_ns;
     uint32_t poweroff; /* enum config_poweroff */
     struct config_text attach; /* a VM's name; empty: none */
+    struct config_text password; /* as core/password.h has it; empty: none */
+    uint32_t lock_after; /* seconds; 0: never */
     uint32_t plinth_line; /* of [plinth]; 0: the file has none */
     uint32_t key_line[CONFIG_KEYS_MAX];
 

@@ -3,7 +3,9 @@
  * All keys of the configuration, one row each: what a row says is what the parser does and what
  * config_describe() prints. PURE.
  */
+#include "core/cap.h"
 #include "core/config_parse.h"
+#include "core/runqueue.h"
 
 #define CMDLINE_MAX 2047
 
@@ -26,6 +28,10 @@ const struct key config_keys[] = {
      "never, when-idle", "when-idle ends the machine after the last VM has ended"},
     {SECTION_PLINTH, "attach", config_value_text, PLINTH(attach), 0, CONFIG_NAME_MAX - 1, NULL, "",
      "NAME", "the VM whose console the terminal is at the start"},
+    {SECTION_PLINTH, "password", config_value_password, PLINTH(password), 0, 200, NULL, "",
+     "pbkdf2-sha256:...", "the console asks for this password; `tools/plinth password` makes it"},
+    {SECTION_PLINTH, "lock_after", config_value_count, PLINTH(lock_after), 0, 86400, NULL, "600",
+     "SECONDS, 0 to 86400", "nobody has typed for so long: the console asks again; 0: never"},
 
     {SECTION_VM, "kernel", config_value_text, VM(kernel), 1, CONFIG_PATH_MAX, NULL, NULL,
      "FILE", "what the VM starts: a Linux bzImage, an ELF with a PVH note, a Multiboot1 or a flat "
@@ -40,6 +46,12 @@ const struct key config_keys[] = {
      "yes, no, true, false, on, off", "start the VM when the machine starts"},
     {SECTION_VM, "cpus", config_value_count, VM(cpus), 1, CONFIG_CPUS, NULL, "1",
      "NUMBER, 1 to 64", "the VM's virtual CPUs"},
+    {SECTION_VM, "weight", config_value_count, VM(weight), RUNQ_WEIGHT_MIN, RUNQ_WEIGHT_MAX, NULL,
+     "100", "NUMBER, 10 to 1000", "how much time each of the VM's vCPUs gets, against others'"},
+    {SECTION_VM, "cap", config_value_count, VM(cap), 0, CAP_PERCENT_MAX, NULL, "0",
+     "NUMBER, 0 to 25600", "at most so many percent of one CPU, all vCPUs together; 0: no cap"},
+    {SECTION_VM, "pin", config_value_pin, VM(pin), 0, CONFIG_PIN_MAX, NULL, "",
+     "[VCPU:]CPU[-CPU][,...] ...", "the CPUs that the VM, or one vCPU, may run on"},
     {SECTION_VM, "modules", config_value_modules, VM(modules), 0, CMDLINE_MAX, NULL, "",
      "FILE [ARGUMENTS], ...", "boot modules of a Multiboot1 kernel"},
     {SECTION_VM, "devices", config_value_switches, VM(devices), 0, 0, devices, "",

@@ -104,9 +104,9 @@ void config_guess(struct guess *g, struct slice word, const char *known);
 
 /* --- kinds of value: config_value.c --------------------------------------------------------- */
 
-value_fn config_value_text, config_value_memory, config_value_time,
+value_fn config_value_text, config_value_password, config_value_memory, config_value_time,
     config_value_choice, config_value_count, config_value_modules,
-    config_value_switches;
+    config_value_switches, config_value_pin;
 
 /* Values of on_reboot and its like, by name; a NULL name ends them. */
 extern const struct choice config_actions[];

@@ -4,6 +4,8 @@
  * or is a default out of the table of keys.
  */
 #include "core/config_parse.h"
+#include "core/password.h"
+#include "core/pin.h"
 
 /* Digits at *s, stepping over them. False: none, or more than 64 bits. */
 static bool take_number(const char **s, uint64_t *out)
@@ -69,7 +71,8 @@ bool config_value_memory(struct parser *p, const struct key *key, const char *va
         return false;
     }
     if (__builtin_mul_overflow(v, factor, &v) || v < key->min || v > key->max) {
-        bad_value(p, key, value, "must be from 64K to 1024G");
+        bad_value(p, key, value, key->max == BIT(20) ? "must be from 0 to 1M"
+                                                     : "must be from 64K to 1024G");
         return false;
     }
     if (v % 4096) {
@@ -78,6 +81,16 @@ bool config_value_memory(struct parser *p, const struct key *key, const char *va
     }
     *(uint64_t *)field = v;
     return true;
+}
+
+bool config_value_password(struct parser *p, const struct key *key, const char *value, void *field)
+{
+    struct password stored;
+    if (*value && !password_parse(value, &stored)) {
+        error(p, "%s: no hash of a password; `tools/plinth password` makes one", key->name);
+        return false;
+    }
+    return config_value_text(p, key, value, field);
 }
 
 bool config_value_time(struct parser *p, const struct key *key, const char *value, void *field)
@@ -200,4 +213,13 @@ bool config_value_switches(struct parser *p, const struct key *key, const char *
     if (good)
         *(uint64_t *)field = on;
     return good;
+}
+
+bool config_value_pin(struct parser *p, const struct key *key, const char *value, void *field)
+{
+    const char *why;
+    if (pin_check(value, &why))
+        return config_value_text(p, key, value, field);
+    bad_value(p, key, value, why);
+    return false;
 }

@@ -8,6 +8,7 @@
 
 #include "core/answer.h"
 #include "core/commands.h"
+#include "core/control.h"
 #include "core/host.h"
 #include "core/job.h"
 #include "core/lib/ring.h"
@@ -15,6 +16,7 @@
 #include "core/lineedit.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/password.h"
 
 /* What one exit may add at most: a hypercall's text as lines of one byte, with their prefixes. */
 #define ROOM_NEEDED 45056
@@ -22,6 +24,8 @@
  * the line: that is how long an echo waits behind them. */
 #define ROOM_TYPING 63488
 #define TYPING_NS   UINT64_C(2000000000)
+#define PROMPT          "plinth> "
+#define PASSWORD_PROMPT "password: "
 #define LOG_BATCH   64 /* lines that one poll moves */
 
 _Static_assert(COMMAND_LINE_MAX == LINEEDIT_MAX, "a line is a line");
@@ -45,6 +49,16 @@ static struct {
     bool next, time;            /* next: once the answer is out */
     uint64_t at;
 } follow;
+static struct {
+    bool wanted, locked;        /* a password is configured; it is asked for now */
+    bool next;                  /* once the answer is out */
+    bool checking;
+    struct password stored;
+    struct pbkdf2 work;
+    unsigned wrong;             /* in a row */
+    uint64_t not_before;        /* TSC at which the next try may begin */
+    uint64_t after;             /* TSC ticks without a key; 0: never */
+} access;
 static struct console_terminal terminal = {.width = LINEEDIT_WIDTH, .height = 24, .lines = true};
 static bool asked;              /* for the terminal's size */
 
@@ -61,9 +75,11 @@ static void set_mode(enum mode m)
 
 /* --- what others write --- */
 
-/* A guest's line while somebody types and does not want to see them. */
+/* A guest's line while the operator does not want to see them, or nobody may see them. */
 static bool unwanted(const char *text, size_t len)
 {
+    if (access.locked)
+        return len < 8 || memcmp(text, "plinth: ", 8) != 0;
     return !terminal.lines && len && text[0] == '[';
 }
 
@@ -71,6 +87,7 @@ static bool unwanted(const char *text, size_t len)
 static void output(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
+    control_log(text, len);
     if (mode == MODE_LOG && host_cpu_index() != 0)
         host_kick(0);
     if (mode == MODE_LOG || mode == MODE_GUEST || unwanted(text, len))
@@ -90,7 +107,7 @@ static void output(void *ctx, const char *text, size_t len)
 void console_init(void)
 {
     edit.sink = write_to;
-    edit.prompt = "plinth> ";
+    edit.prompt = PROMPT;
     edit.complete = command_complete;
     edit.width = terminal.width;
     lineedit_init(&edit);
@@ -101,7 +118,7 @@ bool console_has_room(void)
 {
     uint64_t since = host_now() - __atomic_load_n(&typed_at, __ATOMIC_RELAXED);
     bool typing = typed_at && since < host_ns_to_tsc(TYPING_NS) && mode != MODE_GUEST;
-    return host_console_room() > (typing ? ROOM_TYPING : ROOM_NEEDED);
+    return host_console_room() > (typing ? ROOM_TYPING : ROOM_NEEDED) && control_has_room();
 }
 
 void console_vm_line(struct vm *vm, const char *text, size_t len)
@@ -115,6 +132,7 @@ void console_vm_raw(struct vm *vm, const char *text, size_t len)
         ring_push(&vm->scrollback, text[i]);
     if (vm == attached)
         host_console_write(text, len);
+    control_vm_raw(vm, text, len);
 }
 
 /* --- a guest's console --- */
@@ -177,6 +195,27 @@ static void show_prompt(void)
     log_lock();
     lineedit_show(&edit);
     log_unlock();
+}
+
+/* From whatever the terminal is at the moment. */
+static void lock_terminal(void)
+{
+    if (mode == MODE_GUEST)
+        detach();
+    if (job_running())
+        job_key(0x03); /* ends any */
+    answer_drop();
+    access.next = false;
+    log_lock();
+    lineedit_hide(&edit);
+    follow.next = false;
+    set_mode(MODE_PROMPT);
+    edit.text[edit.used] = '\0'; /* what was not finished can be found in the history */
+    lineedit_next(&edit);
+    access.locked = edit.secret = true;
+    edit.prompt = PASSWORD_PROMPT;
+    log_unlock();
+    log_info("console: locked");
 }
 
 /* --- the log as it grows --- */
@@ -288,6 +327,60 @@ static void run_line(void)
         answer_begin(0, 0);
 }
 
+/* --- the password --- */
+
+#define STEP 32 /* iterations between two looks at everything else */
+
+void console_set_password(const char *stored, uint64_t idle_ns)
+{
+    access.wanted = password_parse(stored, &access.stored);
+    access.after = host_ns_to_tsc(idle_ns);
+    if (access.wanted)
+        lock_terminal();
+}
+
+bool console_locked(void)
+{
+    return access.locked;
+}
+
+bool console_lock(void)
+{
+    access.next = access.wanted;
+    return access.wanted;
+}
+
+/* Enter was pressed behind a password. */
+static void begin_check(void)
+{
+    pbkdf2_begin(&access.work, edit.text, strlen(edit.text), access.stored.salt,
+                 access.stored.salt_len, access.stored.iterations);
+    access.checking = true;
+    log_lock();
+    lineedit_next(&edit);
+    memset(edit.text, 0, sizeof(edit.text));
+    log_unlock();
+}
+
+/* After a wrong one the next must wait: 1 s, 2 s, and so on to a minute. */
+static void end_check(void)
+{
+    access.checking = false;
+    if (!password_matches(&access.stored, &access.work)) {
+        unsigned seconds = access.wrong < 6 ? 1u << access.wrong : 60;
+        access.not_before = host_now() + host_ns_to_tsc(seconds * UINT64_C(1000000000));
+        log_warn("console: wrong password, %u in a row", ++access.wrong);
+    } else {
+        log_info("console: unlocked%s", access.wrong ? " after wrong passwords" : "");
+        access.wrong = 0;
+        log_lock();
+        access.locked = edit.secret = false;
+        edit.prompt = PROMPT;
+        log_unlock();
+    }
+    show_prompt();
+}
+
 /* Everything that was said is on the screen: what is the terminal now? */
 static void answered(void)
 {
@@ -296,7 +389,9 @@ static void answered(void)
     set_mode(follow.next ? MODE_LOG : MODE_PROMPT);
     log_unlock();
     attach_next = NULL;
-    if (follow.next)
+    if (access.next)
+        lock_terminal();
+    else if (follow.next)
         follow.next = false;
     else if (vm && has_console(vm))
         attach(vm);
@@ -319,7 +414,9 @@ static void to_prompt(char c)
     else if (edit.sequences && !asked && !terminal.dumb)
         console_ask_size(); /* somebody with cursor keys: a terminal that answers */
     log_unlock();
-    if (result == LINEEDIT_LINE)
+    if (result == LINEEDIT_LINE && access.locked)
+        begin_check();
+    else if (result == LINEEDIT_LINE)
         run_line();
 }
 
@@ -355,7 +452,7 @@ static struct ring ahead = {ahead_buffer, sizeof(ahead_buffer), 0, 0};
 static void read_ahead(void)
 {
     int c;
-    while (ring_room(&ahead) && (c = host_console_read()) >= 0) {
+    while (ring_room(&ahead) && (c = control_next_key()) >= 0) {
         if (c == CONSOLE_ESCAPE && mode == MODE_GUEST)
             ring_init(&ahead, ahead_buffer, sizeof(ahead_buffer)); /* before it: void */
         if (c == 0x03 && mode == MODE_ANSWER && !answer_paused() && !job_running())
@@ -368,7 +465,8 @@ static void read_ahead(void)
 /* Whether the next key can be used now. */
 static bool ready(void)
 {
-    if (!ring_used(&ahead) || (mode == MODE_ANSWER && !answer_paused()))
+    if (!ring_used(&ahead) || (mode == MODE_ANSWER && !answer_paused()) || access.checking ||
+        (access.locked && host_now() < access.not_before))
         return false;
     if (mode != MODE_GUEST || ahead.buf[ahead.tail & (ahead.size - 1)] == CONSOLE_ESCAPE)
         return true;
@@ -382,10 +480,13 @@ static bool has_work(void)
 
 uint64_t console_deadline(void)
 {
-    if (has_work())
+    if (has_work() || access.checking)
         return 0;
     bool job = mode == MODE_ANSWER && answer_empty();
-    return min_u64(host_console_deadline(), job ? job_deadline() : UINT64_MAX);
+    uint64_t at = min_u64(host_console_deadline(), job ? job_deadline() : UINT64_MAX);
+    if (access.locked)
+        return ring_used(&ahead) ? min_u64(at, access.not_before) : at;
+    return access.wanted && access.after ? min_u64(at, typed_at + access.after) : at;
 }
 
 /* Until all has been said, and nothing more is to come. */
@@ -413,10 +514,15 @@ void console_poll(void)
 {
     char c;
     host_console_poll();
+    control_poll();
     if (attached && !has_console(attached))
         lost_guest();
-    if (attach_next && mode == MODE_PROMPT)
+    if (attach_next && mode == MODE_PROMPT && !access.locked)
         answered(); /* the configuration wants it, no command */
+    if (access.checking && pbkdf2_step(&access.work, STEP))
+        end_check();
+    if (access.wanted && access.after && !access.locked && host_now() - typed_at > access.after)
+        lock_terminal();
     read_ahead();
     do {
         if (mode == MODE_ANSWER)

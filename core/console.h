@@ -36,6 +36,13 @@ struct vm *console_attached(void);
 void console_follow(const struct log_filter *filter, uint64_t at, bool time);
 /* A line of the log, with its time if asked for. */
 void console_log_line(const struct log_line *line, bool time, fmt_sink_fn *sink, void *ctx);
+/* The stored form of a password (core/password.h), "" for none: the terminal is locked until it is
+ * typed, and again when nobody has typed for idle_ns (0: never). */
+void console_set_password(const char *stored, uint64_t idle_ns);
+/* Locks it once the present answer is written. False: there is no password. */
+bool console_lock(void);
+/* Nobody may give orders. */
+bool console_locked(void);
 /* A fmt_sink_fn for commands' answers. */
 void console_sink(void *ctx, const char *text, size_t len);
 

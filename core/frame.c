@@ -72,7 +72,7 @@ size_t frame_encode(char out[FRAME_WIRE_MAX], const struct frame *f)
 static void begin(struct frame_rx *rx)
 {
     rx->state = INSIDE;
-    rx->bits = rx->digits = rx->used = 0;
+    rx->bits = rx->digits = rx->used = rx->crc = 0;
 }
 
 static enum frame_event finish(struct frame_rx *rx)
@@ -80,12 +80,11 @@ static enum frame_event finish(struct frame_rx *rx)
     rx->state = OUTSIDE;
     if (rx->used < FRAME_OVERHEAD || rx->digits % 4 == 1)
         return FRAME_BROKEN;
-    size_t n = rx->used - 4;
-    if (get32(rx->bytes + n) != crc32(0, rx->bytes, n))
+    if (rx->crc != CRC32_RESIDUE)
         return FRAME_BROKEN;
     rx->frame = (struct frame){.type = rx->bytes[0], .seq = rx->bytes[1],
                                .channel = get16(rx->bytes + 2), .payload = rx->bytes + 4,
-                               .len = n - 4};
+                               .len = rx->used - FRAME_OVERHEAD};
     return FRAME_WHOLE;
 }
 
@@ -108,7 +107,9 @@ static enum frame_event inside(struct frame_rx *rx, uint8_t byte)
         return FRAME_BROKEN;
     }
     /* After 2, 3 and 4 digits there are 4, 2 and 0 bits too many. */
-    rx->bytes[rx->used++] = (uint8_t)(rx->bits >> (2 * (3 - (rx->digits - 1) % 4)));
+    uint8_t *next = rx->bytes + rx->used++;
+    *next = (uint8_t)(rx->bits >> (2 * (3 - (rx->digits - 1) % 4)));
+    rx->crc = crc32(rx->crc, next, 1);
     return FRAME_MORE;
 }
 

@@ -46,6 +46,7 @@ struct frame_rx {
     uint32_t bits;      /* base64 digits that are no byte yet */
     uint32_t digits;    /* of this frame */
     uint32_t used;      /* bytes of this frame */
+    uint32_t crc;       /* of these: as they come, for at the end there is no time */
     struct frame frame; /* payload points into bytes */
     uint8_t bytes[FRAME_BYTES_MAX];
 };

@@ -138,6 +138,18 @@ void host_debug_write(const char *bytes, size_t len);
 /* False: there is none (gdb= on the command line). */
 bool host_debug_present(void);
 
+/* --- the programs' line, which carries frames: boot/platform.c --- */
+/* True: it is a line of its own; false: it is the console's. */
+bool host_control_is_apart(void);
+/* Bytes as they are; waits for room if it must. */
+void host_control_write(const char *bytes, size_t len);
+size_t host_control_room(void);
+/* The next byte of a line of its own, or -1. */
+int host_control_read(void);
+/* While on, host_console_write() leaves the console's line out: frames have it. A panic's report
+ * goes there all the same. */
+void host_console_frames_only(bool on);
+
 /* --- power: boot/platform.c --- */
 NORETURN void host_poweroff(void);
 NORETURN void host_reboot(void);

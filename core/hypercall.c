@@ -86,8 +86,7 @@ static enum outcome hypercall_TIME(struct hypercall *h)
 
 static enum outcome hypercall_EXIT(struct hypercall *h)
 {
-    h->v->vm->status = (uint32_t)h->arg[0];
-    return vm_stop(h->v->vm, STOP_EXIT, "exit by hypercall, status %u", (uint32_t)h->arg[0]);
+    return vm_exit(h->v->vm, (uint32_t)h->arg[0], "hypercall");
 }
 
 static void take_arguments(struct hypercall *h, uint64_t mask)

@@ -340,7 +340,7 @@ void interrupt_rearm_devices(struct vm *vm)
 void interrupt_device_time(struct vm *vm)
 {
     lock_take(&vm->lock);
-    if (vm->state == VM_RUNNING) {
+    if (vm->state == VM_RUNNING && !__atomic_load_n(&vm->paused, __ATOMIC_SEQ_CST)) {
         machine_advance(vm, host_now());
         interrupt_rearm_devices(vm);
     }

@@ -99,6 +99,13 @@ static const struct stringio_ops string_ops = {
     .port_out = string_port_out,
 };
 
+/* The instruction runs again, and the exit has cleared RF: set, it keeps a breakpoint on it from
+ * being met twice, and shows in what an interrupt between two iterations pushes. */
+static void keep_breakpoint_met(struct vcpu *v)
+{
+    backend->set_reg(v, VREG_RFLAGS, backend->get_reg(v, VREG_RFLAGS) | RFLAGS_RF);
+}
+
 /* Whether the console takes what v is about to write; if not, v has given its turn up. Our own UART
  * may be what v keeps busy: under Bochs a guest with IF clear takes no exit for a physical
  * interrupt (docs/hardware.md), so it is let in here. */
@@ -107,6 +114,7 @@ static bool console_for(struct vcpu *v)
     host_let_in();
     if (likely(console_has_room()))
         return true;
+    keep_breakpoint_met(v);
     sched_give_way(v);
     return false;
 }
@@ -145,6 +153,7 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     case STRINGIO_DONE:
         return OUTCOME_ADVANCE;
     case STRINGIO_MORE:
+        keep_breakpoint_met(v);
         if (x->slow_step)
             backend->finish_step(v);
         x->slow_step = false; /* one iteration is done, and its trap is due */

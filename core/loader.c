@@ -154,6 +154,7 @@ static bool put_acpi(struct load *l)
 {
     struct guest_acpi_config config = {
         .cpus = l->vm->vcpu_count,
+        .power_button = true,
         .dsdt = dsdt_aml,
         .dsdt_len = sizeof(dsdt_aml),
     };

@@ -281,6 +281,18 @@ static void update_lines(struct vm *vm, const void *dev)
         update_test_lines(vm);
 }
 
+bool machine_press_power_button(struct vm *vm)
+{
+    lock_take(&vm->lock);
+    bool listens = vpm_listens_to_power_button(&vm->pm);
+    if (listens) {
+        vpm_press_power_button(&vm->pm);
+        update_lines(vm, &vm->pm);
+    }
+    lock_release(&vm->lock);
+    return listens;
+}
+
 uint64_t machine_deadline(const struct vm *vm)
 {
     uint64_t others = min_u64(vrtc_ops.deadline(&vm->rtc), vpm_ops.deadline(&vm->pm));
@@ -405,8 +417,7 @@ enum outcome machine_finish_io(struct vm *vm)
     drain(vm);
     lock_release(&vm->lock);
     if (unlikely(vm->debug.exit_requested)) {
-        vm->status = vm->debug.exit_status;
-        return vm_stop(vm, STOP_EXIT, "exit by port 0xf4, status %u", vm->status);
+        return vm_exit(vm, vm->debug.exit_status, "port 0xf4");
     }
     if (unlikely(vm->reset.reset_requested || vm->kbc.reset_requested))
         return vm_stop(vm, STOP_RESET, "the guest reset its machine");

@@ -48,5 +48,7 @@ void machine_console(struct vm *vm, const char *text, size_t len);
 size_t machine_input(struct vm *vm, const char *text, size_t len);
 /* Prints what has not become a line. The VM's lock is held. */
 void machine_flush(struct vm *vm);
+/* The operator asks the guest for an orderly end. False: no driver of it listens. Any CPU. */
+bool machine_press_power_button(struct vm *vm);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of boot modules.
+ * The table of modules.
  */
 #include "core/modules.h"
 
@@ -15,6 +15,15 @@ bool modules_add(const char *name, const void *data, size_t len)
         return false;
     modules[count++] = (struct module){name, data, len};
     return true;
+}
+
+void modules_remove(const char *name)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (str_eq(modules[i].name, name)) {
+            modules[i] = modules[--count];
+            return;
+        }
 }
 
 const struct module *modules_find(const char *name)

@@ -9,6 +9,8 @@
 
 /* Remembers the pools as they are: all VMs defined, none started. */
 void pools_mark(void);
+/* So many pages (negative: given back) have gone for good since then, and are no leak. */
+void pools_moved(int64_t hypervisor, int64_t guest);
 /* Says whether both are back to the page. Call only when no VM is alive. */
 bool pools_check(void);
 

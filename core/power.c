@@ -5,6 +5,7 @@
  */
 #include "core/power.h"
 
+#include "core/control.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/pools.h"
@@ -44,11 +45,13 @@ static void say_end(void)
 void power_off(void)
 {
     say_end();
+    control_end();
     host_poweroff();
 }
 
 void power_reboot(void)
 {
     say_end();
+    control_end();
     host_reboot();
 }

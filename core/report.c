@@ -25,6 +25,21 @@ static const char *mode_name(uint64_t cr0, uint64_t efer, uint64_t rflags, uint3
     return cs & AR_DB ? "32-bit protected mode" : "16-bit protected mode";
 }
 
+const char *report_mode_name(struct vcpu *v)
+{
+    struct segment cs;
+    backend->get_segment(v, SEG_CS, &cs);
+    return mode_name(backend->get_reg(v, VREG_CR0), backend->get_reg(v, VREG_EFER),
+                     backend->get_reg(v, VREG_RFLAGS), cs.access);
+}
+
+const char *report_state_name(const struct vcpu *v)
+{
+    static const char *const states[] = {[VCPU_OFF] = "off", [VCPU_QUEUED] = "runnable",
+                                         [VCPU_RUNNING] = "running", [VCPU_BLOCKED] = "halted"};
+    return states[__atomic_load_n(&v->state, __ATOMIC_RELAXED)];
+}
+
 void report_registers(struct vcpu *v, fmt_sink_fn *sink, void *ctx)
 {
     static const char *const names[GPR_COUNT] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",

@@ -17,4 +17,9 @@ void report_trail(const struct vcpu *v, fmt_sink_fn *sink, void *ctx);
 /* Counts per kind of exit, those that are not 0. */
 void report_exits(const struct vcpu *v, fmt_sink_fn *sink, void *ctx);
 
+/* "running", "halted", ... */
+const char *report_state_name(const struct vcpu *v);
+/* "64-bit mode" and so on; v's registers are here. */
+const char *report_mode_name(struct vcpu *v);
+
 #endif

@@ -18,9 +18,11 @@
 #include "core/host.h"
 #include "core/interrupt.h"
 #include "core/lib/lock.h"
+#include "core/lib/string.h"
 #include "core/log.h"
 #include "core/power.h"
 #include "core/report.h"
+#include "core/stat.h"
 #include "core/trace.h"
 #include "core/vm.h"
 
@@ -36,6 +38,7 @@ static struct cpu_sched cpus[CPU_MAX];
 static uint64_t idle[CPU_MAX / 64]; /* bit per CPU that is in host_idle() or about to be; atomic */
 static uint64_t slice;              /* TSC ticks */
 static uint64_t granule;            /* nobody is preempted before so many ticks */
+static bool any_pins;               /* some vCPU may not run everywhere; atomic */
 
 static struct vcpu *of(struct runq_entity *e)
 {
@@ -68,6 +71,16 @@ static void set_state(struct vcpu *v, enum vcpu_state state)
     __atomic_store_n(&v->state, (uint8_t)state, __ATOMIC_SEQ_CST);
 }
 
+static uint64_t allowed_word(const struct vcpu *v, unsigned w)
+{
+    return __atomic_load_n(&v->cpus_allowed[w], __ATOMIC_RELAXED);
+}
+
+static bool is_allowed(const struct vcpu *v, unsigned cpu)
+{
+    return allowed_word(v, cpu / 64) & BIT(cpu % 64);
+}
+
 /* --- idle CPUs --- */
 
 static bool is_idle(unsigned cpu)
@@ -87,7 +100,7 @@ static void set_idle(unsigned cpu, bool on)
 static int idle_cpu_for(const struct vcpu *v)
 {
     for (unsigned w = 0; w * 64 < host_cpu_count(); w++) {
-        uint64_t fit = __atomic_load_n(&idle[w], __ATOMIC_SEQ_CST) & v->cpus_allowed[w];
+        uint64_t fit = __atomic_load_n(&idle[w], __ATOMIC_SEQ_CST) & allowed_word(v, w);
         if (fit)
             return (int)(w * 64) + __builtin_ctzll(fit);
     }
@@ -365,7 +378,8 @@ static void ignore_startup(struct vcpu *v)
 
 static bool wakes(struct vcpu *v, uint64_t now)
 {
-    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG);
+    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG |
+                               REQUEST_PAUSE);
     uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
     if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
         vcpu_request(v, r & done); /* after the signal */
@@ -444,13 +458,38 @@ static void put_back(struct cpu_sched *c, struct vcpu *v)
     v->yielded = false;
 }
 
+static void note_allowed(struct list *head, uint64_t wanted[CPU_WORDS])
+{
+    for (struct list *l = head->next; l != head; l = l->next)
+        for (unsigned w = 0; w < CPU_WORDS; w++)
+            wanted[w] |= allowed_word(of(container_of(l, struct runq_entity, link)), w);
+}
+
+/* The CPUs on which somebody who waits here may run. With pins alone it is worth a look at all. */
+static void wanted_cpus(struct cpu_sched *c, uint64_t wanted[CPU_WORDS])
+{
+    bool pins = __atomic_load_n(&any_pins, __ATOMIC_RELAXED);
+    memset(wanted, pins ? 0 : 0xff, CPU_WORDS * sizeof(*wanted));
+    if (likely(!pins))
+        return;
+    lock_take(&c->lock);
+    note_allowed(&c->queue.woken, wanted);
+    note_allowed(&c->queue.active, wanted);
+    note_allowed(&c->queue.expired, wanted);
+    lock_release(&c->lock);
+}
+
 /* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
  * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. */
-static void share(const struct cpu_sched *c)
+static void share(struct cpu_sched *c)
 {
+    uint64_t wanted[CPU_WORDS];
     unsigned left = c->queue.count;
+    if (likely(!left))
+        return;
+    wanted_cpus(c, wanted);
     for (unsigned i = 0; left && i < host_cpu_count(); i++)
-        if (is_idle(i)) {
+        if (is_idle(i) && (wanted[i / 64] & BIT(i % 64))) {
             host_kick(i);
             left--;
         }
@@ -507,10 +546,25 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     return outcome;
 }
 
+/* The bit goes before the look: who ends the pause clears paused and then sets the bit, so either
+ * paused is seen as 0 here, or the bit is seen at the last look in block(). */
+static bool is_paused(struct vcpu *v)
+{
+    if (likely(!__atomic_load_n(&v->vm->paused, __ATOMIC_SEQ_CST)))
+        return false;
+    __atomic_fetch_and(&v->requests, ~REQUEST_PAUSE, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&v->vm->paused, __ATOMIC_SEQ_CST);
+}
+
 static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
     if (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP)
         return OUTCOME_STOP;
+    if (unlikely(is_paused(v))) {
+        t->until = TIMERQ_NEVER;
+        t->but = REQUEST_STOP | REQUEST_PAUSE;
+        return OUTCOME_BLOCK;
+    }
     if (unlikely(debug_held(v))) {
         t->until = UINT64_MAX;
         t->but = (uint32_t)(REQUEST_STOP | REQUEST_GO);
@@ -564,9 +618,46 @@ static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome out
     trace_event(TRACE_OUT, v, why);
 }
 
+/* The allowed CPU with the least to do; -1: none of this machine's. */
+static int least_loaded(const struct vcpu *v)
+{
+    int best = -1;
+    unsigned load = UINT32_MAX, n = host_cpu_count();
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = (v->vm->slot + v->index + i) % n; /* vCPUs of one VM spread */
+        if (!is_allowed(v, at) || runq_load(&cpus[at].queue) >= load)
+            continue;
+        best = (int)at;
+        load = runq_load(&cpus[at].queue);
+    }
+    return best;
+}
+
+/* v has been picked where it may no longer run. False: there is no better place. */
+static bool migrate(struct cpu_sched *c, struct vcpu *v)
+{
+    int to = least_loaded(v);
+    if (to < 0)
+        return false;
+    if (host_current_vcpu() == v)
+        sched_switch_to(NULL);
+    lock_take(&c->lock);
+    runq_remove(&c->queue, &v->run);
+    set_state(v, VCPU_QUEUED);
+    __atomic_store_n(&v->cpu, (uint32_t)to, __ATOMIC_RELEASE); /* as in wake() */
+    lock_release(&c->lock);
+    c = &cpus[to];
+    lock_take(&c->lock);
+    join(c, (unsigned)to, v);
+    lock_release(&c->lock);
+    return true;
+}
+
 /* v has been picked. */
 static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
 {
+    if (unlikely(!is_allowed(v, me)) && migrate(c, v))
+        return;
     struct turn t = {.begin = host_now()};
     struct vm *vm = v->vm;
     enum outcome outcome = turn(c, v, &t);
@@ -593,38 +684,54 @@ static void take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
 
 /* --- a CPU's life --- */
 
+struct thief {
+    unsigned cpu;
+    bool later; /* there is something that may be had in a moment */
+};
+
 static bool may_move(void *ctx, const struct runq_entity *e)
 {
     const struct vcpu *v = container_of(e, const struct vcpu, run);
-    unsigned to = *(const unsigned *)ctx;
-    return (v->cpus_allowed[to / 64] & BIT(to % 64)) &&
-           !__atomic_load_n(&v->held_by, __ATOMIC_ACQUIRE);
+    struct thief *t = ctx;
+    if (!is_allowed(v, t->cpu))
+        return false;
+    if (!__atomic_load_n(&v->held_by, __ATOMIC_ACQUIRE))
+        return true;
+    t->later = true;
+    return false;
 }
 
-/* c's lock is held. Others' locks are only tried: two CPUs may want each other's. */
-static void steal(struct cpu_sched *c, unsigned me)
+/* c's lock is held. Others' locks are only tried: two CPUs may want each other's. False: nothing
+ * was got, but in a moment something may be. */
+static bool steal(struct cpu_sched *c, unsigned me)
 {
     unsigned n = host_cpu_count();
+    struct thief t = {me, false};
     for (unsigned i = 1; i < n; i++) {
         struct cpu_sched *from = &cpus[(me + i) % n];
-        if (!runq_worth_stealing(&from->queue, &c->queue) || !lock_try(&from->lock))
+        if (!runq_worth_stealing(&from->queue, &c->queue))
             continue;
-        struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &me);
+        if (!lock_try(&from->lock)) {
+            t.later = true;
+            continue;
+        }
+        struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &t);
         if (e)
             of(e)->cpu = me;
         lock_release(&from->lock);
         if (e)
             trace_event(TRACE_STEAL, of(e), (me + i) % n);
         if (e)
-            return;
+            return true;
     }
+    return !t.later;
 }
 
 static struct vcpu *pick(struct cpu_sched *c, unsigned me)
 {
     lock_take(&c->lock);
     if (runq_hungry(&c->queue))
-        steal(c, me);
+        (void)steal(c, me);
     struct runq_entity *e = runq_pick(&c->queue);
     if (e)
         set_state(of(e), VCPU_RUNNING);
@@ -632,25 +739,19 @@ static struct vcpu *pick(struct cpu_sched *c, unsigned me)
     return e ? of(e) : NULL;
 }
 
-static bool anything_to_steal(const struct cpu_sched *c)
-{
-    for (unsigned i = 0; i < host_cpu_count(); i++)
-        if (&cpus[i] != c && runq_worth_stealing(&cpus[i].queue, &c->queue))
-            return true;
-    return false;
-}
-
-/* First idle, then a last look, in this order: who queues something looks in the other one. */
+/* First idle, then a last look, in this order: who queues something looks in the other one. What
+ * may not run here (pins) is no reason to stay awake, so the look is an attempt. */
 static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
 {
     set_idle(me, true);
     lock_take(&c->lock);
+    bool again = !c->queue.count && !steal(c, me);
     bool work = c->queue.count != 0;
     until = min_u64(until, timerq_next(&c->timers));
     lock_release(&c->lock);
     /* What there is to steal may still be held by a CPU that waits in host_call_others() for this
      * one: with interrupts closed, looking again and again, neither would ever get on. */
-    if (!work && anything_to_steal(c))
+    if (!work && again)
         until = min_u64(until, host_now() + granule / 8);
     if (!work) {
         trace_event(TRACE_IDLE, NULL, 0);
@@ -659,6 +760,31 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     }
     set_idle(me, false);
     c->paid_until = host_now(); /* what nobody used */
+}
+
+/* --- to be looked at --- */
+
+void sched_look(unsigned cpu, struct sched_view *out)
+{
+    struct cpu_sched *c = &cpus[cpu];
+    lock_take(&c->lock);
+    *out = (struct sched_view){
+        .queued = c->queue.count,
+        .epoch = c->queue.epoch,
+        .running = c->running != NULL,
+        .running_vm = c->running ? c->running->vm->slot : 0,
+        .running_vcpu = c->running ? c->running->index : 0,
+        .slice_begin = c->running ? c->running->slice_begin : 0,
+        .slice_end = c->running ? c->running->slice_end : 0,
+        .next_timer = timerq_next(&c->timers),
+    };
+    lock_release(&c->lock);
+    out->idle = is_idle(cpu);
+}
+
+uint64_t sched_slice(void)
+{
+    return slice;
 }
 
 /* --- the end --- */
@@ -705,6 +831,12 @@ static bool pass(struct cpu_sched *c, unsigned me)
     return true;
 }
 
+/* The console, a command that goes on, the next sample of counters. */
+static uint64_t boot_cpu_deadline(void)
+{
+    return min_u64(console_deadline(), stat_deadline());
+}
+
 void sched_run(bool stop_when_idle)
 {
     struct cpu_sched *c = here();
@@ -712,6 +844,7 @@ void sched_run(bool stop_when_idle)
     for (;;) {
         console_poll();
         gdb_poll();
+        stat_poll();
         bool worked = vm_work();
         if (worked) {
             c->paid_until = host_now(); /* the VMs that start and end belong to nobody's share */
@@ -720,7 +853,7 @@ void sched_run(bool stop_when_idle)
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();
-            rest(c, 0, console_deadline());
+            rest(c, 0, boot_cpu_deadline());
         }
     }
 }
@@ -744,25 +877,65 @@ void sched_preempt(void)
         vcpu_request(v, REQUEST_LOOK);
 }
 
-/* --- start --- */
+/* --- control --- */
 
-static unsigned least_loaded(const struct vcpu *v)
+static void nothing(void *arg)
 {
-    unsigned best = 0, load = UINT32_MAX, n = host_cpu_count();
-    for (unsigned i = 0; i < n; i++) {
-        unsigned at = (v->vm->slot + v->index + i) % n; /* vCPUs of one VM spread */
-        if (!(v->cpus_allowed[at / 64] & BIT(at % 64)) || runq_load(&cpus[at].queue) >= load)
-            continue;
-        best = at;
-        load = runq_load(&cpus[at].queue);
-    }
-    return best;
+    (void)arg;
 }
+
+/* The store before the looks at states: whoever picks a vCPU writes its state before it looks at
+ * paused, so either it is seen RUNNING here, or it sees paused and blocks. */
+void sched_pause(struct vm *vm)
+{
+    __atomic_store_n(&vm->paused, 1, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sched_notify(vm->vcpu[i], REQUEST_PAUSE | REQUEST_RESCHEDULE);
+    host_call_others(nothing, NULL); /* an NMI ends guests that a kick does not */
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        while (state_of(vm->vcpu[i]) == VCPU_RUNNING)
+            host_relax();
+}
+
+void sched_resume(struct vm *vm)
+{
+    __atomic_store_n(&vm->paused, 0, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sched_notify(vm->vcpu[i], REQUEST_PAUSE);
+    interrupt_device_time(vm);
+}
+
+void sched_set_weight(struct vcpu *v, uint32_t weight)
+{
+    unsigned cpu;
+    struct cpu_sched *c = lock_home(v, &cpu);
+    runq_set_weight(&c->queue, &v->run, weight);
+    lock_release(&c->lock);
+}
+
+static void note_pins(const struct vcpu *v)
+{
+    for (unsigned i = 0; i < host_cpu_count(); i++)
+        if (!is_allowed(v, i))
+            __atomic_store_n(&any_pins, true, __ATOMIC_RELAXED);
+}
+
+void sched_set_pin(struct vcpu *v, const uint64_t allowed[CPU_WORDS])
+{
+    for (unsigned w = 0; w < CPU_WORDS; w++)
+        __atomic_store_n(&v->cpus_allowed[w], allowed[w], __ATOMIC_RELAXED);
+    note_pins(v);
+    sched_notify(v, REQUEST_RESCHEDULE);
+}
+
+/* --- start --- */
 
 void sched_start(struct vcpu *v, bool runs)
 {
-    unsigned cpu = least_loaded(v);
+    int to = least_loaded(v);
+    unsigned cpu = to < 0 ? 0 : (unsigned)to; /* vm_start() has looked: it is allowed somewhere */
     struct cpu_sched *c = &cpus[cpu];
+    note_pins(v);
     lock_take(&c->lock);
     v->cpu = cpu;
     v->timer.cpu = cpu;

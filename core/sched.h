@@ -32,11 +32,31 @@ void sched_preempt(void);
 void sched_switch_to(struct vcpu *v);
 /* All vCPUs of vm are off: no CPU shall hold anything of it any more. */
 void sched_leave_vm(struct vm *vm);
+/* No vCPU of vm runs from the return on, until sched_resume(); its devices' time stands still, too,
+ * and is caught up afterwards. Boot CPU only, no locks held. */
+void sched_pause(struct vm *vm);
+void sched_resume(struct vm *vm);
+/* Of a vCPU that has been started, from any state; boot CPU only, no locks held. What is no longer
+ * allowed where it is moves when its turn comes, before it runs. */
+void sched_set_weight(struct vcpu *v, uint32_t weight);
+void sched_set_pin(struct vcpu *v, const uint64_t cpus[CPU_WORDS]);
 /* The other CPUs run no guest from here on: the machine is about to go. */
 void sched_stop_others(void);
 /* Calls fn(v, arg) where v's registers can be read, wherever v is. Boot CPU only, no locks held;
  * fn may print, but not wait. */
 void sched_inspect(struct vcpu *v, void (*fn)(struct vcpu *v, void *arg), void *arg);
+/* A CPU's queue at a moment, for people. */
+struct sched_view {
+    unsigned queued; /* vCPUs that wait */
+    uint64_t epoch;
+    bool idle, running;
+    unsigned running_vm, running_vcpu;     /* slot, index */
+    uint64_t slice_begin, slice_end;       /* TSC, of what runs */
+    uint64_t next_timer;                   /* TSC; TIMERQ_NEVER: none is set */
+};
+void sched_look(unsigned cpu, struct sched_view *out);
+/* The length of a slice, TSC ticks. */
+uint64_t sched_slice(void);
 /* Each CPU's life. stop_when_idle: power off when the last VM has ended. */
 NORETURN void sched_run(bool stop_when_idle);
 NORETURN void sched_run_other(void);

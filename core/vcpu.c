@@ -10,6 +10,7 @@
 #include "core/guest_cpu.h"
 #include "core/host.h"
 #include "core/lib/string.h"
+#include "core/pin.h"
 #include "core/sched.h"
 #include "core/vm.h"
 #include "mm/pool.h"
@@ -17,6 +18,7 @@
 #define FPU_PAGES(size) ((unsigned)(ALIGN_UP((size), PAGE_SIZE) / PAGE_SIZE))
 
 _Static_assert(offsetof(struct vcpu, gpr) == 0, "the exit assembly pushes from gpr's end");
+_Static_assert(PIN_WORDS == CPU_WORDS && VM_VCPUS <= CONFIG_CPUS, "pin.h's sets are ours");
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one page");
 
 /* A periodic timer shorter than this would be all that its guest does. */
@@ -146,11 +148,11 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index)
     v->event_at = UINT64_MAX;
     for (unsigned i = 0; i < MMIO_MOVES; i++)
         v->moves[i].page = 1;
-    runq_entity_init(&v->run, RUNQ_WEIGHT_DEFAULT);
+    runq_entity_init(&v->run, vm->weight);
     timerq_entry_init(&v->timer.entry);
     v->timer.vm = vm;
     v->timer.v = v;
-    memset(v->cpus_allowed, 0xff, sizeof(v->cpus_allowed));
+    pin_allowed(vm->pin, index, v->cpus_allowed);
     v->fpu = pool_alloc_pages(FPU_PAGES(host_fpu_size()), NULL);
     if (!v->fpu)
         goto out_vcpu;

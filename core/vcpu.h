@@ -60,6 +60,7 @@ enum vcpu_state {
 #define REQUEST_LINT0      BIT(7) /* the 8259s' output has changed; vCPU 0 */
 #define REQUEST_LOOK       BIT(8) /* slice_end has changed */
 #define REQUEST_TSC        BIT(9) /* vm.tsc_offset has changed */
+#define REQUEST_PAUSE      BIT(10) /* vm.paused has changed */
 #define REQUEST_GO         BIT(16) /* a debugger has let it go on */
 #define REQUEST_DEBUG      BIT(17) /* step by step, or just not any more */
 #define REQUEST_VECTOR_SHIFT 24
@@ -75,6 +76,13 @@ struct sched_timer {
     struct vm *vm;
     struct vcpu *v;
     uint32_t cpu; /* on whose queue it is or was */
+};
+
+/* Counters as they were at some moment; core/stat.h. */
+struct stat_sample {
+    uint64_t tsc; /* 0: never taken */
+    uint64_t ran, waited, latency, wakes, switches;
+    uint64_t exits[EXIT_KINDS];
 };
 
 struct vcpu {
@@ -100,7 +108,7 @@ struct vcpu {
     uint32_t held_by;   /* the CPU that holds its state in registers, + 1; 0: none; atomic */
     struct runq_entity run;
     struct sched_timer timer;
-    uint64_t cpus_allowed[CPU_WORDS];
+    uint64_t cpus_allowed[CPU_WORDS]; /* the boot CPU writes, word by word; atomic */
     bool halted;        /* goes on only for what wakes it */
     bool hopeless;      /* counted in vm.hopeless: nothing but another vCPU can wake it */
     bool yielded;       /* it has given its turn up */
@@ -141,6 +149,7 @@ struct vcpu {
     uint64_t wakes;     /* times it became runnable; under its queue's lock */
     uint64_t latency, latency_max; /* TSC ticks from there to its turn: sum, longest */
     bool woken;         /* and has had no turn since */
+    struct stat_sample stat[2]; /* stat.c's: the older, the newer */
     struct observe_stats *observe_stats; /* NULL: exits are not measured; core/observe.h */
     uint8_t trail_at;          /* where the next goes; wraps by itself */
     uint8_t trail[VCPU_TRAIL]; /* kinds of the last exits, a ring */

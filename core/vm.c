@@ -7,6 +7,7 @@
 
 #include "core/backend.h"
 #include "core/code_pages.h"
+#include "core/console.h"
 #include "core/host.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
@@ -16,6 +17,7 @@
 #include "core/machine.h"
 #include "core/observe.h"
 #include "core/panic.h"
+#include "core/pin.h"
 #include "core/report.h"
 #include "core/sched.h"
 #include "mm/pool.h"
@@ -27,7 +29,6 @@
 #define CAP_PERIOD_NS UINT64_C(100000000)
 #define SHORT_LIVES_MAX 10u
 #define SHORT_LIFE_NS   UINT64_C(2000000000)
-#define VM_PAGES    ((unsigned)(ALIGN_UP(sizeof(struct vm), PAGE_SIZE) / PAGE_SIZE))
 
 static struct vm *vms[VM_MAX];
 static unsigned count;
@@ -81,6 +82,10 @@ const char *vm_state_name(const struct vm *vm)
         [VM_DEFINED] = "defined", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
         [VM_ENDING] = "ending",   [VM_KEPT] = "kept",     [VM_ENDED] = "ended",
     };
+    if (vm->state == VM_RUNNING && vm->stop_reason != STOP_NONE)
+        return "ending"; /* its vCPUs are on their way out */
+    if (vm->state == VM_RUNNING && vm->paused)
+        return "paused";
     return names[vm->state];
 }
 
@@ -102,19 +107,49 @@ const char *stop_reason_name(enum stop_reason reason)
     return names[reason];
 }
 
+/* The lowest that no VM has: translations are tagged with it, and the tag has 16 bits. */
+static uint32_t free_slot(void)
+{
+    uint32_t slot = 0;
+    for (unsigned i = 0; i < count;)
+        if (vms[i++]->slot == slot) {
+            slot++;
+            i = 0;
+        }
+    return slot;
+}
+
+static char *put_text(char *at, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    memcpy(at, text, n);
+    return at + n;
+}
+
+/* The texts go behind the record, which outlives what it is made from. */
 struct vm *vm_define(const struct config *config, const struct config_vm *definition)
 {
-    if (count == VM_MAX)
-        return NULL;
-    struct vm *vm = pool_alloc_pages(VM_PAGES, NULL);
+    struct config_text texts[] = {definition->kernel, definition->initrd, definition->cmdline,
+                                  definition->modules};
+    size_t bytes = sizeof(struct vm);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        bytes += strlen(config_text(config, texts[i])) + 1;
+    unsigned pages = (unsigned)(ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE);
+    struct vm *vm = count == VM_MAX ? NULL : pool_alloc_pages(pages, NULL);
     if (!vm)
         return NULL;
+    vm->record_pages = pages;
+    char *behind = (char *)(vm + 1);
+    const char **fields[] = {&vm->kernel, &vm->initrd, &vm->cmdline, &vm->modules};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        *fields[i] = behind;
+        behind = put_text(behind, config_text(config, texts[i]));
+    }
     str_copy(vm->name, sizeof(vm->name), definition->name);
-    vm->slot = count;
-    vm->kernel = config_text(config, definition->kernel);
-    vm->initrd = config_text(config, definition->initrd);
-    vm->cmdline = config_text(config, definition->cmdline);
-    vm->modules = config_text(config, definition->modules);
+    str_copy(vm->pin, sizeof(vm->pin), config_text(config, definition->pin));
+    vm->slot = free_slot();
+    vm->autostart = definition->autostart;
+    vm->weight = definition->weight;
     vm->memory = definition->memory;
     for (vm->scrollback_bytes = definition->scrollback ? PAGE_SIZE : 0;
          vm->scrollback_bytes < definition->scrollback;)
@@ -126,10 +161,33 @@ struct vm *vm_define(const struct config *config, const struct config_vm *defini
     vm->on_crash = (uint8_t)definition->on_crash;
     lock_init(&vm->lock, LOCK_ORDER_VM, "vm");
     timerq_entry_init(&vm->timer.entry);
-    cap_init(&vm->cap, CAP_NONE, host_ns_to_tsc(CAP_PERIOD_NS), host_now());
+    cap_init(&vm->cap, definition->cap, host_ns_to_tsc(CAP_PERIOD_NS), host_now());
     vm->timer.vm = vm;
     vms[count++] = vm;
     return vm;
+}
+
+uint64_t vm_record_pages(void)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < count; i++)
+        pages += vms[i]->record_pages;
+    return pages;
+}
+
+/* It holds nothing but its record. */
+static void forget(struct vm *vm)
+{
+    unsigned i = 0;
+    if (console_attached() == vm)
+        console_attach(NULL);
+    while (vms[i] != vm)
+        i++;
+    count--;
+    for (; i < count; i++)
+        vms[i] = vms[i + 1];
+    log_info("vm %s: destroyed", vm->name);
+    pool_free_pages(vm, vm->record_pages);
 }
 
 /* --- memory --- */
@@ -269,22 +327,42 @@ void vm_vcpu_off(struct vm *vm)
     host_kick(0);
 }
 
-enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
+/* True for the first: its reason is the one that counts. Nobody reads the record before all vCPUs
+ * are off, and its writer is one of them or the boot CPU, which would read it. */
+static bool claim_end(struct vm *vm, enum stop_reason reason)
 {
     uint8_t none = STOP_NONE;
-    /* The first reason is the one that counts. Nobody reads the text before all vCPUs are off, and
-     * its writer is one of them or the boot CPU, which would read it. */
-    if (!__atomic_compare_exchange_n(&vm->stop_reason, &none, (uint8_t)reason, false,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return __atomic_compare_exchange_n(&vm->stop_reason, &none, (uint8_t)reason, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void stop_vcpus(struct vm *vm)
+{
+    struct vcpu *v = host_current_vcpu();
+    vm->stopper = v && v->vm == vm ? v : NULL;
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sched_notify(vm->vcpu[i], REQUEST_STOP);
+}
+
+enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
+{
+    if (!claim_end(vm, reason))
         return OUTCOME_STOP;
     va_list args;
     va_start(args, format);
     fmt_vprint(vm->end_text, sizeof(vm->end_text), format, args);
     va_end(args);
-    struct vcpu *v = host_current_vcpu();
-    vm->stopper = v && v->vm == vm ? v : NULL;
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        sched_notify(vm->vcpu[i], REQUEST_STOP);
+    stop_vcpus(vm);
+    return OUTCOME_STOP;
+}
+
+enum outcome vm_exit(struct vm *vm, uint32_t status, const char *by)
+{
+    if (!claim_end(vm, STOP_EXIT))
+        return OUTCOME_STOP;
+    vm->status = status;
+    fmt_print(vm->end_text, sizeof(vm->end_text), "exit by %s, status %u", by, status);
+    stop_vcpus(vm);
     return OUTCOME_STOP;
 }
 
@@ -307,13 +385,21 @@ static enum config_action vm_action(const struct vm *vm)
     }
 }
 
+static enum vm_then what_then(const struct vm *vm)
+{
+    if (vm->then != THEN_CONFIG)
+        return (enum vm_then)vm->then;
+    return vm_action(vm) == CONFIG_RESTART ? THEN_CONFIG : THEN_STOP;
+}
+
 /* All its vCPUs are off; its memory is to be scrubbed next. */
 static void finish(struct vm *vm)
 {
     lock_take(&vm->lock);
     machine_flush(vm);
     sched_set_timer(&vm->timer, TIMERQ_NEVER);
-    vm->state = vm_action(vm) == CONFIG_KEEP ? VM_KEPT : VM_ENDING;
+    bool keep = vm->then == THEN_CONFIG && vm_action(vm) == CONFIG_KEEP;
+    vm->state = keep ? VM_KEPT : VM_ENDING;
     lock_release(&vm->lock);
     sched_leave_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
@@ -367,8 +453,27 @@ static void reset_record(struct vm *vm)
     vm->logged_msrs = 0;
     vm->console_used = false;
     vm->stopper = NULL;
+    vm->then = THEN_CONFIG;
+    vm->paused = 0;
     vm->owed = 0;
     vm->started_ns = host_uptime_ns();
+}
+
+bool vm_pin_fits(const struct vm *vm, const char *pin, char *why, size_t size)
+{
+    for (unsigned i = 0; i < vm->cpus; i++) {
+        uint64_t cpus[CPU_WORDS];
+        unsigned cpu = 0;
+        pin_allowed(pin, i, cpus);
+        while (cpu < host_cpu_count() && !(cpus[cpu / 64] & BIT(cpu % 64)))
+            cpu++;
+        if (cpu == host_cpu_count()) {
+            fmt_print(why, size, "pin %s: vCPU %u may run on no CPU of this machine, which has %u",
+                      pin, i, cpu);
+            return false;
+        }
+    }
+    return true;
 }
 
 void vm_start(struct vm *vm)
@@ -383,6 +488,10 @@ void vm_start(struct vm *vm)
     if (vm->memory > free_bytes) {
         fmt_print(why, sizeof(why), "memory %lu KiB: only %lu KiB of guest memory are free",
                   vm->memory / 1024, free_bytes / 1024);
+        fail_start(vm, why);
+        return;
+    }
+    if (!vm_pin_fits(vm, vm->pin, why, sizeof(why))) {
         fail_start(vm, why);
         return;
     }
@@ -468,6 +577,49 @@ static void restart(struct vm *vm)
     vm_start(vm);
 }
 
+/* vm holds nothing any more; its record may be gone afterwards. */
+static void go_on(struct vm *vm)
+{
+    switch (what_then(vm)) {
+    case THEN_CONFIG:
+        restart(vm);
+        break;
+    case THEN_START:
+        vm->restarts++;
+        vm_start(vm);
+        break;
+    case THEN_DESTROY:
+        forget(vm);
+        break;
+    default:
+        break;
+    }
+}
+
+void vm_let_go(struct vm *vm)
+{
+    if (vm->state == VM_STARTING) {
+        finish(vm);
+        return;
+    }
+    vm->scrub_at = 0;
+    vm->state = VM_ENDING;
+    want_work();
+}
+
+void vm_destroy(struct vm *vm)
+{
+    vm->then = THEN_DESTROY;
+    if (vm->state == VM_DEFINED || vm->state == VM_ENDED) {
+        forget(vm);
+        return;
+    }
+    if (vm->state != VM_ENDING)
+        (void)vm_stop(vm, STOP_OPERATOR, "destroyed by the operator");
+    if (vm->state == VM_STARTING || vm->state == VM_KEPT)
+        vm_let_go(vm);
+}
+
 static bool work_on(struct vm *vm)
 {
     switch (vm->state) {
@@ -483,8 +635,7 @@ static bool work_on(struct vm *vm)
     case VM_ENDING:
         if (scrub_piece(vm)) {
             release(vm);
-            if (vm_action(vm) == CONFIG_RESTART)
-                restart(vm);
+            go_on(vm);
         }
         return true;
     default:
@@ -500,7 +651,7 @@ bool vm_work(void)
     __atomic_store_n(&work_wanted, 0, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < count; i++) {
         unsigned at = (next + i) % count;
-        if (work_on(vms[at])) {
+        if (work_on(vms[at])) { /* it may have gone, and count be smaller */
             next = at + 1;
             want_work(); /* there may be more */
             return true;

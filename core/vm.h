@@ -45,6 +45,14 @@ enum vm_state {
     VM_ENDED,    /* holds nothing but its record */
 };
 
+/* What becomes of a VM once it has ended. */
+enum vm_then {
+    THEN_CONFIG,  /* what on_reboot and its like say */
+    THEN_STOP,    /* the rest is the operator's wish: nothing */
+    THEN_START,
+    THEN_DESTROY, /* its record goes, too */
+};
+
 enum stop_reason {
     STOP_NONE,
     STOP_EXIT,         /* the guest asked for it, with a status */
@@ -65,13 +73,18 @@ struct vm {
     uint8_t state;       /* enum vm_state */
     uint8_t stop_reason; /* enum stop_reason */
     bool attached;       /* its console is the operator's terminal */
+    bool watched;        /* a program has its console, too: core/control.c */
     uint32_t status;     /* STOP_EXIT: 0 is well */
     char end_text[VM_END_TEXT];
-    const char *kernel, *initrd, *cmdline, *modules; /* in the configuration, which stays */
+    uint32_t record_pages; /* of this structure and the texts behind it */
+    const char *kernel, *initrd, *cmdline, *modules; /* behind this structure */
     uint64_t memory;     /* bytes */
     uint64_t scrollback_bytes; /* 0 or a power of two */
     uint32_t cpus;       /* vCPUs wanted */
     uint8_t on_reboot, on_poweroff, on_crash; /* enum config_action */
+    bool autostart;
+    uint32_t weight;     /* of each vCPU */
+    char pin[CONFIG_PIN_MAX + 1]; /* core/pin.h */
     uint32_t restarts;   /* since Plinth started */
     uint32_t short_lives; /* of those, the last ones in a row that did not last */
 
@@ -89,8 +102,10 @@ struct vm {
     uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;
     uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
 
-    /* Of its current run. */
     struct cap cap;
+    /* Of its current run. */
+    uint8_t then;              /* enum vm_then */
+    uint32_t paused;           /* sched_pause(); atomic */
     uint64_t owed;             /* TSC ticks its devices' time took; its next turn pays; atomic */
     uint32_t alive;            /* vCPUs that are not off; atomic */
     uint32_t hopeless;         /* vCPUs that only another vCPU could wake; atomic */
@@ -142,11 +157,22 @@ bool vm_work(void);
 /* From an exit of its own, or the boot CPU: this VM is to end. Always OUTCOME_STOP. */
 enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* The same because the guest asked for it; by: what it used. The status of the first one counts. */
+enum outcome vm_exit(struct vm *vm, uint32_t status, const char *by);
 /* The scheduler: one of vm's vCPUs is off for good. After the last one the boot CPU takes the VM
  * down, in vm_work(). */
 void vm_vcpu_off(struct vm *vm);
 
 struct vm *vm_find(const char *name);
+/* Takes what vm has and then its record, which is gone at the return or, when vm has to end first,
+ * some time later. Boot CPU, outside vm_work(). */
+void vm_destroy(struct vm *vm);
+/* vm is VM_KEPT, or has not run yet: gives its memory back. */
+void vm_let_go(struct vm *vm);
+/* Whether each vCPU has one of this machine's CPUs by this pin; if not, why. */
+bool vm_pin_fits(const struct vm *vm, const char *pin, char *why, size_t size);
+/* Pages that all records together take. */
+uint64_t vm_record_pages(void);
 /* For i in 0 .. vm_count() - 1. */
 struct vm *vm_at(unsigned i);
 unsigned vm_count(void);

@@ -9,7 +9,7 @@
 #include "core/panic.h"
 
 #define POOL_MIN       MIB(4)
-#define POOL_PER_RAM   128 /* one byte of pool for so many of RAM ... */
+#define POOL_PER_RAM   64  /* one byte of pool for so many of RAM ... */
 #define POOL_MAX       MIB(256) /* ... up to this */
 #define BELOW_4G       GIB(4)
 

@@ -6,6 +6,7 @@
  */
 #include "mm/space.h"
 
+#include "core/panic.h"
 #include "mm/pool.h"
 
 #define SHARED_FROM 256 /* root entries of the upper half */
@@ -72,6 +73,8 @@ enum pl_status space_init(const struct image_part *parts, unsigned n)
         s = anchor(DEVICE_BASE);
     if (s == PL_OK)
         s = anchor(STACK_BASE);
+    if (s == PL_OK)
+        s = anchor(STORE_BASE);
     next_device = DEVICE_BASE + PAGE_SIZE;
     next_stack = STACK_BASE + PAGE_SIZE;
     return s;
@@ -110,6 +113,31 @@ const void *space_map_module(hpa_t at, uint64_t size)
         page = run;
     }
     return (const void *)(MODULE_BASE + at.v);
+}
+
+enum pl_status space_map_store(uint64_t virt, hpa_t at, uint64_t size)
+{
+    return map(virt, at, size, RADIX_RW, RADIX_WB);
+}
+
+enum pl_status space_protect_store(uint64_t virt, uint64_t size)
+{
+    return radix_protect(&base_space.tables, virt, size, RADIX_READ);
+}
+
+struct space_leaf space_store_leaf(uint64_t virt)
+{
+    struct radix_leaf leaf;
+    if (!radix_lookup(&base_space.tables, virt, &leaf))
+        panic("store: %#lx is not mapped", virt);
+    return (struct space_leaf){HPA(ALIGN_DOWN(leaf.phys.v, leaf.page_size)), leaf.page_size};
+}
+
+/* Whole pages as they were mapped: nothing is split, so it needs no memory and cannot fail. */
+void space_unmap_store(uint64_t virt, uint64_t size)
+{
+    if (radix_unmap(&base_space.tables, virt, size) != PL_OK)
+        panic("store: %#lx cannot be unmapped", virt);
 }
 
 uint64_t space_map_stack(unsigned n)

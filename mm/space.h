@@ -17,6 +17,7 @@
 #define MODULE_BASE  UINT64_C(0xffff880000000000)
 #define DEVICE_BASE  UINT64_C(0xffff900000000000)
 #define STACK_BASE   UINT64_C(0xffff980000000000)
+#define STORE_BASE   UINT64_C(0xffffa00000000000)
 #define IMAGE_BASE   UINT64_C(0xffffffff80000000)
 
 struct space {
@@ -45,6 +46,18 @@ const void *space_map_module(hpa_t at, uint64_t size);
 /* A stack of n pages from the hypervisor pool, with an unmapped page below it; returns its top, 0
  * when there is no memory. */
 uint64_t space_map_stack(unsigned n);
+
+/* Pages of the guest pool at an address from STORE_BASE on: written, then made read only, then
+ * taken away. Who protects or unmaps sees to the TLBs of all CPUs. */
+MUST_CHECK enum pl_status space_map_store(uint64_t virt, hpa_t at, uint64_t size);
+MUST_CHECK enum pl_status space_protect_store(uint64_t virt, uint64_t size);
+void space_unmap_store(uint64_t virt, uint64_t size);
+/* The page, 4K or 2M, that virt (which is mapped) lies in. */
+struct space_leaf {
+    hpa_t at; /* its first byte */
+    uint64_t size;
+};
+struct space_leaf space_store_leaf(uint64_t virt);
 
 /* A VM's space: the shared half and an empty window. */
 MUST_CHECK enum pl_status space_create(struct space *s);

@@ -224,6 +224,8 @@ static void print_json_vm(const struct check *c, const struct config_vm *vm)
     print_json_modules(c, vm);
     printf(",\"cpus\":%u,\"devices\":[%s]", vm->cpus,
            vm->devices & CONFIG_DEVICE_TESTDEV ? "\"testdev\"" : "");
+    printf(",\"weight\":%u,\"cap\":%u,\"pin\":", vm->weight, vm->cap);
+    print_json_text(config_text(c->config, vm->pin));
     printf(",\"on_reboot\":\"%s\",\"on_poweroff\":\"%s\",\"on_crash\":\"%s\"",
            config_action_name(vm->on_reboot), config_action_name(vm->on_poweroff),
            config_action_name(vm->on_crash));

@@ -26,6 +26,19 @@ static inline uint64_t get64(const void *at)
     return get32(p) | (uint64_t)get32(p + 4) << 32;
 }
 
+static inline void put16(void *at, uint16_t value)
+{
+    uint8_t *p = at;
+    p[0] = (uint8_t)value;
+    p[1] = (uint8_t)(value >> 8);
+}
+
+static inline void put32(void *at, uint32_t value)
+{
+    put16(at, (uint16_t)value);
+    put16((uint8_t *)at + 2, (uint16_t)(value >> 16));
+}
+
 /* Is [offset, offset + n) inside len bytes? */
 static inline bool within(uint64_t offset, uint64_t n, uint64_t len)
 {

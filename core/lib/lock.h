@@ -22,6 +22,7 @@ enum lock_order {
     LOCK_ORDER_SPACE = 50,   /* the hypervisor's own address spaces (takes POOL for tables) */
     LOCK_ORDER_POOL = 60,
     LOCK_ORDER_LOG = 80,     /* the log's ring and the prompt; sends to the consoles */
+    LOCK_ORDER_CONTROL = 85, /* frames on their way out */
     LOCK_ORDER_CONSOLE = 90, /* last: anybody may print whatever he holds */
 };
 

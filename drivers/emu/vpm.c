@@ -165,3 +165,8 @@ const struct device_ops vpm_ops = {
     .deadline = vpm_deadline,
     .irq = vpm_irq,
 };
+
+bool vpm_listens_to_power_button(const struct vpm *p)
+{
+    return p->enable & PWRBTN_STS;
+}

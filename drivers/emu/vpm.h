@@ -36,5 +36,7 @@ extern const struct device_ops vpm_ops;
 void vpm_init(struct vpm *p, bool timer32, uint64_t now_ns);
 /* The operator asks for an orderly end: sets PWRBTN_STS. */
 void vpm_press_power_button(struct vpm *p);
+/* The guest has asked for an interrupt by it. */
+bool vpm_listens_to_power_button(const struct vpm *p);
 
 #endif

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * irq: at which instruction a waiting interrupt is taken, also when that instruction is one that
- * the hypervisor executes; what happens if it cannot be delivered; single steps and breakpoints
- * over the same. Have open: SDM, "Interrupt and Exception Handling", "Masking Exceptions and
- * Interrupts When Switching Stacks", "Debug Exception Conditions".
+ * the hypervisor executes; what happens if it cannot be delivered. Have open: SDM, "Interrupt and
+ * Exception Handling", "Masking Exceptions and Interrupts When Switching Stacks".
  */
 #include "guests/irq/irq_guest.h"
-
-#include "arch/x86/cr.h"
 
 #define VECTOR 0x50
 #define NP     11
 #define GP     13
 #define DF     8
-#define DB     1
 #define NONE   GUEST_NO_EXCEPTION
 
 extern uint64_t guest_idt[256][2];
@@ -113,82 +109,4 @@ void irq_faults(void)
     apic_send(0, ICR_SELF | VECTOR);
     irq_window();
     test_equal("only the last one came", logged, 1);
-}
-
-/* --- single steps, breakpoints -------------------------------------------------------------- */
-
-/* Sets TF, then one instruction: the trap shows behind it. */
-#define STEP(name, regs, text)                                                           \
-    do {                                                                                 \
-        GUEST_RUN(regs, "lea 6f(%%rip), %%r12\n\tlea 771b(%%rip), %%r13\n\t"             \
-                  "sub %%r13, %%r12\n\tpushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\t" text  \
-                  "\n6:\tnop\n\tnop");                                                   \
-        test_raised(name, regs, DB, 0);                                                  \
-        test_equal(name, (regs)->rip, (regs)->r12);                                      \
-        test_equal(name, (regs)->dr6 & 0xe00f, BIT(14));                                 \
-    } while (0)
-
-static void set_breakpoint(uint64_t address, uint64_t dr7)
-{
-    __asm__ volatile("mov %0, %%dr0" : : "r"(address));
-    write_dr6(0xffff0ff0);
-    write_dr7(dr7);
-}
-
-/* Two instructions that touch the address; the trap comes behind the first. */
-#define TRAP(name, address, dr7, regs, text)                                             \
-    do {                                                                                 \
-        set_breakpoint(address, dr7);                                                    \
-        GUEST_RUN(regs, "lea 6f(%%rip), %%r12\n\tlea 771b(%%rip), %%r13\n\t"             \
-                  "sub %%r13, %%r12\n\t" text "\n6:\tnop\n\tnop");                       \
-        write_dr7(0x400);                                                                \
-        test_raised(name, regs, DB, 0);                                                  \
-        test_equal(name, (regs)->rip, (regs)->r12);                                      \
-        test_equal(name, (regs)->dr6 & 0xe00f, 1);                                       \
-    } while (0)
-
-void irq_debug(void)
-{
-    struct guest_regs r = {.rsi = APIC_BASE_ADDRESS};
-    uint64_t cr4 = read_cr4();
-    STEP("step CPUID", &r, "cpuid");
-    STEP("step OUT", &r, "out %%al, $0x80");
-    r = (struct guest_regs){.rcx = 0x1b};
-    STEP("step RDMSR", &r, "rdmsr");
-    r = (struct guest_regs){.rsi = APIC_BASE_ADDRESS};
-    STEP("step MOV from device", &r, "mov 0x30(%%rsi), %%eax");
-    STEP("step MOV to device", &r, "movl $0, 0x80(%%rsi)");
-    STEP("step XCHG with device", &r, "xchg %%eax, 0x80(%%rsi)");
-    apic_write(APIC_TPR, 0);
-    STEP("step PAUSE", &r, "pause");
-    STEP("step RDTSC", &r, "rdtsc");
-    r = (struct guest_regs){.rax = 0};
-    if (guest_on_plinth())
-        STEP("step VMCALL", &r, "vmcall");
-    r = (struct guest_regs){.rsi = APIC_BASE_ADDRESS};
-    /* DR7: G0, length and kind of slot 0 from bit 16 on. */
-    write_cr4(cr4 | CR4_DE);
-    TRAP("I/O breakpoint, OUT", 0x80, 0x20402, &r, "out %%al, $0x80");
-    TRAP("I/O breakpoint, IN", 0x80, 0x20402, &r, "in $0x80, %%al");
-    r = (struct guest_regs){.rcx = 3, .rdx = 0x80, .rsi = (uint64_t)guest_idt};
-    set_breakpoint(0x80, 0x20402);
-    GUEST_RUN(&r, "rep outsb");
-    write_dr7(0x400);
-    test_raised("I/O breakpoint, REP OUTS", &r, DB, 0);
-    test_equal("I/O breakpoint, REP OUTS: behind one iteration", r.rcx, 2);
-    test_equal("I/O breakpoint, REP OUTS: RIP", r.rip, 0);
-    set_breakpoint(0x81, 0x20402);
-    GUEST_RUN(&r, "out %%al, $0x80");
-    write_dr7(0x400);
-    test_raised("I/O breakpoint on another port", &r, NONE, 0);
-    write_cr4(cr4);
-    r = (struct guest_regs){.rsi = APIC_BASE_ADDRESS};
-    TRAP("breakpoint on a write to device", APIC_BASE_ADDRESS + 0x80, 0xd0402, &r,
-         "movl $0, 0x80(%%rsi)");
-    TRAP("breakpoint on a read from device", APIC_BASE_ADDRESS + 0x30, 0xf0402, &r,
-         "mov 0x30(%%rsi), %%eax");
-    set_breakpoint(APIC_BASE_ADDRESS + 0x30, 0xd0402);
-    GUEST_RUN(&r, "mov 0x30(%%rsi), %%eax");
-    write_dr7(0x400);
-    test_raised("a read meets a breakpoint on writes", &r, NONE, 0);
 }

@@ -67,7 +67,7 @@ def boot(name, disk, until, timeout, cpu=None, cores=1, memory="256M"):
     engines.need("bochs", False)
     where = folder(name)
     options = types.SimpleNamespace(memory=parse_size(memory), cpu=cpu, cores=cores,
-                                    strict_msrs=False)
+                                    strict_msrs=False, gdb_line=None)
     log = os.path.join(where, "serial.log")
     machine = session.Session(os.path.join(where, "bochs.out"), log)
     try:

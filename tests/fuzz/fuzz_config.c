@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cap.h"
 #include "core/config.h"
+#include "core/pin.h"
+#include "core/runqueue.h"
 
 #define CHECK(x) ((x) ? (void)0 : abort())
 
@@ -17,7 +20,7 @@ static struct config first, second;
 static struct config_errors errors;
 
 struct writer {
-    char text[200000];
+    char text[600000];
     size_t used;
 };
 
@@ -53,6 +56,20 @@ static void check_errors(const uint8_t *data, size_t size)
     }
 }
 
+/* Whatever is let through leaves every vCPU a CPU. */
+static void check_pin(const char *pin)
+{
+    const char *why = NULL;
+    CHECK(pin_check(pin, &why));
+    for (unsigned i = 0; i < CONFIG_CPUS; i++) {
+        uint64_t cpus[PIN_WORDS], any = 0;
+        pin_allowed(pin, i, cpus);
+        for (unsigned w = 0; w < PIN_WORDS; w++)
+            any |= cpus[w];
+        CHECK(any != 0);
+    }
+}
+
 static void check_modules(const char *list)
 {
     const char *start = list, *end = list + strlen(list);
@@ -85,6 +102,9 @@ static void check_config(const struct config *c)
         CHECK((vm->devices & ~CONFIG_DEVICE_TESTDEV) == 0);
         CHECK(vm->on_reboot <= CONFIG_KEEP && vm->on_poweroff <= CONFIG_KEEP &&
               vm->on_crash <= CONFIG_KEEP);
+        CHECK(vm->weight >= RUNQ_WEIGHT_MIN && vm->weight <= RUNQ_WEIGHT_MAX);
+        CHECK(vm->cap <= CAP_PERCENT_MAX);
+        check_pin(check_text(c, vm->pin, CONFIG_PIN_MAX));
         CHECK(vm->valid ? kernel[0] != '\0' : errors.count > 0);
     }
 }
@@ -110,6 +130,8 @@ static void write_config(const struct config *c)
                   vm->devices ? '+' : '-', config_action_name(vm->on_reboot));
         fmt_write(append, &out, "on_poweroff = %s\non_crash = %s\n",
                   config_action_name(vm->on_poweroff), config_action_name(vm->on_crash));
+        fmt_write(append, &out, "weight = %u\ncap = %u\n", vm->weight, vm->cap);
+        write_text("pin", config_text(c, vm->pin));
         write_text("modules", config_text(c, vm->modules));
         write_text("kernel", config_text(c, vm->kernel));
         write_text("initrd", config_text(c, vm->initrd));
@@ -149,6 +171,8 @@ static void check_round_trip(void)
         CHECK(a->memory == b->memory && a->autostart == b->autostart);
         CHECK(a->cpus == b->cpus && a->devices == b->devices && a->on_reboot == b->on_reboot);
         CHECK(a->on_poweroff == b->on_poweroff && a->on_crash == b->on_crash);
+        CHECK(a->weight == b->weight && a->cap == b->cap);
+        check_same_text(a->pin, b->pin);
         check_same_text(a->modules, b->modules);
         check_same_text(a->kernel, b->kernel);
         check_same_text(a->initrd, b->initrd);

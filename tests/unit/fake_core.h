@@ -456,10 +456,10 @@ void console_vm_line(struct vm *of, const char *line, size_t len)
 
 void console_vm_raw(struct vm *of, const char *text, size_t len)
 {
-    (void)of;
     (void)text;
     (void)len;
-    fail_msg("nobody is attached");
+    if (of->attached)
+        fail_msg("nobody is attached");
 }
 
 void log_info(const char *format, ...)
@@ -480,6 +480,12 @@ enum outcome vm_stop(struct vm *of, enum stop_reason reason, const char *format,
     va_end(args);
     fake.stopped = reason;
     return OUTCOME_STOP;
+}
+
+enum outcome vm_exit(struct vm *of, uint32_t status, const char *by)
+{
+    of->status = status;
+    return vm_stop(of, STOP_EXIT, "exit by %s, status %u", by, status);
 }
 
 void panic(const char *format, ...)

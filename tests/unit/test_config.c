@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,27 @@ static void test_full_file(void **state)
 }
 
 #define VM "[vm a]\nkernel = k\n"
+
+static void test_console_keys(void **state)
+{
+    (void)state;
+    static const char hash[] =
+        "pbkdf2-sha256:1:00:55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
+    char file[256];
+    snprintf(file, sizeof(file), "[plinth]\npassword = %s\nlock_after = 90\n" VM
+             "scrollback = 64K\n[vm b]\nkernel = k\nscrollback = 0\n", hash);
+    assert_good(file);
+    assert_string_equal(text(c.password), hash);
+    assert_int_equal(c.lock_after, 90);
+    assert_int_equal(c.vms[0].scrollback, 65536);
+    assert_int_equal(c.vms[1].scrollback, 0);
+    assert_good(VM);
+    assert_string_equal(text(c.password), "");
+    assert_int_equal(c.lock_after, 600);
+    assert_int_equal(c.vms[0].scrollback, 4096);
+    parse("[plinth]\npassword = secret\nlock_after = 86401\n" VM "scrollback = 2M\n");
+    assert_int_equal(e.count, 3);
+}
 
 static void test_sizes(void **state)
 {
@@ -315,6 +337,27 @@ static void test_actions(void **state)
     assert_int_equal(config_vm_key_line(&c.vms[0], "on_crash"), 1);
 }
 
+static void test_shares(void **state)
+{
+    (void)state;
+    assert_good(VM);
+    assert_int_equal(c.vms[0].weight, 100);
+    assert_int_equal(c.vms[0].cap, 0);
+    assert_string_equal(text(c.vms[0].pin), "");
+    assert_good(VM "weight = 1000\ncap = 25600\npin = 0:1 1:2-3,7\n");
+    assert_int_equal(c.vms[0].weight, 1000);
+    assert_int_equal(c.vms[0].cap, 25600);
+    assert_string_equal(text(c.vms[0].pin), "0:1 1:2-3,7");
+    assert_error(VM "weight = 9\n", 3, "whole number from 10 to 1000");
+    assert_error(VM "weight = 1001\n", 3, "whole number from 10 to 1000");
+    assert_error(VM "weight = 50%\n", 3, "whole number");
+    assert_error(VM "cap = 25601\n", 3, "whole number from 0 to 25600");
+    assert_error(VM "cap = -1\n", 3, "whole number");
+    assert_error(VM "pin = 256\n", 3, "number from 0 to 255");
+    assert_error(VM "pin = 3-2\n", 3, "FIRST-LAST");
+    assert_error(VM "wieght = 10\n", 3, "did you mean weight?");
+}
+
 static void test_unknown_words_get_a_guess(void **state)
 {
     (void)state;
@@ -469,7 +512,7 @@ static void test_many_errors_are_counted(void **state)
 
 static void test_many_vms(void **state)
 {
-    static char config[8192];
+    static char config[65536];
     size_t at = 0;
     (void)state;
     for (int i = 0; i < CONFIG_VMS; i++)
@@ -478,7 +521,7 @@ static void test_many_vms(void **state)
     assert_int_equal(c.vm_count, CONFIG_VMS);
     assert_string_equal(text(c.vms[63].kernel), "k63");
     fmt_print(config + at, sizeof(config) - at, "[vm more]\nkernel = k\n");
-    assert_error(config, 129, "more than 64 VMs");
+    assert_error(config, 2 * CONFIG_VMS + 1, "more than 512 VMs");
     assert_int_equal(c.vm_count, CONFIG_VMS);
 }
 
@@ -541,7 +584,7 @@ static void test_describe_names_every_key(void **state)
                                         "kernel",   "initrd",    "cmdline", "memory",
                                         "autostart", "default 10ms", "required", "cpus",
                                         "modules",  "devices",  "on_reboot", "on_poweroff",
-                                        "on_crash", "default restart"};
+                                        "on_crash", "default restart", "weight", "cap", "pin"};
     static char all[4096];
     (void)state;
     all[0] = '\0';
@@ -555,7 +598,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty_file_has_defaults),
         cmocka_unit_test(test_full_file),
+        cmocka_unit_test(test_console_keys),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_booleans),
         cmocka_unit_test(test_cpus),

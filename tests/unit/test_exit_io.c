@@ -190,6 +190,7 @@ static void rep_goes_in_chunks(void **state)
     vcpu.gpr[GPR_RCX] = STRING_CHUNK + 1;
     assert_int_equal(string(PORT_AT, 1, false, true), OUTCOME_RETRY);
     assert_int_equal(device.count, STRING_CHUNK);
+    assert_true(fake.reg[VREG_RFLAGS] & RFLAGS_RF); /* a breakpoint on it is not met again */
     assert_int_equal(vcpu.gpr[GPR_RCX], 1);
     assert_int_equal(vcpu.rip, 0x1000);
     assert_int_equal(fake.finished_steps, 1); /* the shadow ends with the first iteration */

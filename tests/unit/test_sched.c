@@ -217,13 +217,22 @@ bool vm_work(void)
     return false;
 }
 
-uint64_t job_deadline(void)
+uint64_t console_deadline(void)
 {
     return UINT64_MAX;
 }
 
 void gdb_poll(void)
 {
+}
+
+void stat_poll(void)
+{
+}
+
+uint64_t stat_deadline(void)
+{
+    return UINT64_MAX;
 }
 
 bool debug_held(struct vcpu *v)
@@ -486,7 +495,8 @@ static void test_a_cpu_that_cannot_have_what_it_wants_to_steal_answers_calls(voi
     vcpu[0][0].cpus_allowed[0] = BIT(1);
     sched_start(&vcpu[0][0], true);
     vcpu[0][0].held_by = 2; /* CPU 1, which waits for the answer before it goes on */
-    assert_true(anything_to_steal(&cpus[2]));
+    vcpu[0][0].cpus_allowed[0] |= BIT(2);
+    assert_false(steal(&cpus[2], 2)); /* but in a moment */
     assert_true(cpu_2_answers());
 }
 

@@ -125,14 +125,13 @@ def bochs_big_memory(memory):
             [f"memory: guest={memory}, host={memory}", "panic: action=fatal"])
 
 
-def bochs_command(folder, image, tty, options):
+def bochs_command(folder, image, tty, second, options):
     memory = -(-options.memory // (1 << 20))
     before, behind = bochs_big_memory(memory)
     lock = image + ".lock"
     if os.path.exists(lock):
         os.unlink(lock)
-    line = options.gdb_line
-    com2 = f"com2: enabled=1, mode=term, dev={line.tty}\n" if line else ""
+    com2 = f"com2: enabled=1, mode=term, dev={second}\n" if second else ""
     rc = os.path.join(folder, "bochsrc")
     with open(rc, "w", encoding="utf-8") as f:
         f.write(BOCHS_RC.format(
@@ -148,16 +147,15 @@ def bochs_command(folder, image, tty, options):
     return before + ["bochs", "-f", rc, "-rc", go] + behind
 
 
-def qemu_command(folder, image, kvm, options):
+def qemu_command(folder, image, kvm, second, options):
     command = ["qemu-system-x86_64", "-machine", "q35", "-m", str(-(-options.memory // (1 << 20))),
                "-smp", str(options.cores), "-display", "none", "-monitor", "none",
                "-nodefaults", "-vga", "std",
                "-drive", f"format=raw,file={image},snapshot=on",
                "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
                "-debugcon", f"file:{folder}/port-e9.log"]
-    if options.gdb_line:
-        command += ["-chardev", f"serial,id=gdb,path={options.gdb_line.tty}",
-                    "-serial", "chardev:gdb"]
+    if second:
+        command += ["-chardev", f"serial,id=second,path={second}", "-serial", "chardev:second"]
     if kvm:
         # A model by name comes without VMX, "host" with what KVM offers.
         cpu = options.cpu or "host"

@@ -9,8 +9,14 @@ import struct
 
 START = b"\xfeP"
 PAYLOAD_MAX = 1056
-WIRE_MAX = 2 + ((PAYLOAD_MAX + 8) * 4 + 2) // 3 + 1
 
+
+def wire_size(payload):
+    """Bytes of a frame with so many bytes of payload."""
+    return 2 + ((payload + 8) * 4 + 2) // 3 + 1
+
+
+WIRE_MAX = wire_size(PAYLOAD_MAX)
 Frame = collections.namedtuple("Frame", "type seq channel payload")
 
 

@@ -18,6 +18,7 @@ import termios
 import time
 import tty
 
+from plinthlib import frame, relay
 from plinthlib.base import OK, PANIC, TIMEOUT, VM_FAILED, say
 
 CONTROL = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])"
@@ -90,6 +91,20 @@ class Session:
         self.log_path = log_path
         self.copy = open(copy_path, "wb")
         self.pending = b""      # typed, and not yet taken by the serial port
+        self.relay = self.control = self.control_slave = self.control_tty = None
+        self.splitter = None    # on a line that a program shares
+
+    def serve(self, path, apart):
+        """Lets programs in at a socket: to a second serial line, or to this one."""
+        if not apart:
+            self.splitter = frame.Splitter()
+            self.relay = relay.Relay(path, lambda data: self._put(self.master, data))
+            return
+        self.control, self.control_slave = os.openpty()
+        tty.setraw(self.control_slave)
+        os.set_blocking(self.control, False)
+        self.control_tty = os.ttyname(self.control_slave)
+        self.relay = relay.Relay(path, lambda data: self._put(self.control, data))
 
     def start(self, command, serial_on_stdio):
         with open(self.log_path, "wb") as log:
@@ -106,20 +121,67 @@ class Session:
             if error.errno in (errno.EAGAIN, errno.EIO):
                 return False
             raise
-        self.verdict.feed(data)
-        self.copy.write(data)
+        if self.splitter:
+            self.relay.give(data)
+        text = self._text(data)
+        self.verdict.feed(text)
+        self.copy.write(text)
         self.copy.flush()
-        view = memoryview(data)
+        view = memoryview(text)
         while view:
             view = view[os.write(1, view):]
         return bool(data)
 
-    def write(self):
+    def _text(self, data):
+        """What is for people: while a program has the line, what is printed comes in frames."""
+        if not self.splitter:
+            return data
+        text = b""
+        for part in self.splitter.feed(data):
+            if isinstance(part, bytes):
+                text += part
+            elif part and part.type == "l":
+                text += part.payload.replace(b"\n", b"\r\n")
+        return text
+
+    @staticmethod
+    def _put(fd, data):
         try:
-            self.pending = self.pending[os.write(self.master, self.pending[:256]):]
+            return os.write(fd, data)
         except OSError as error:
             if error.errno != errno.EAGAIN:
                 raise
+            return 0
+
+    def write(self):
+        self.pending = self.pending[self._put(self.master, self.pending[:256]):]
+
+    def read_control(self):
+        try:
+            self.relay.give(os.read(self.control, 65536))
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EIO):
+                raise
+
+    def sources(self):
+        """(file descriptors to wait for, those that would be written to)"""
+        inputs, outputs = [self.master], [self.master] if self.pending else []
+        if self.relay:
+            inputs += self.relay.readers() + ([self.control] if self.control else [])
+            if self.relay.wants_write():
+                outputs.append(self.control or self.master)
+        return inputs, outputs
+
+    def serve_ready(self, ready, writable):
+        if not self.relay:
+            return
+        if self.control in ready:
+            self.read_control()
+        for source in self.relay.readers():
+            if source in ready:
+                self.relay.ready(source)
+        if (self.control or self.master) in writable:
+            self.relay.flush()
 
     def kill(self):
         if self.process and self.process.poll() is None:
@@ -134,8 +196,11 @@ class Session:
 
     def close(self):
         self.kill()
-        os.close(self.master)
-        os.close(self.slave)
+        if self.relay:
+            self.relay.close()
+        for fd in (self.master, self.slave, self.control, self.control_slave):
+            if fd is not None:
+                os.close(fd)
         self.copy.close()
 
 
@@ -152,12 +217,12 @@ def _loop(session, read_stdin, is_tty, timeout):
             over_since = over_since or now
             if now - over_since > GRACE:
                 return "over"
-        sources = [session.master] + ([0] if read_stdin else [])
-        ready, writable, _ = select.select(sources, [session.master] if session.pending else [],
-                                           [], 0.1)
+        sources, sinks = session.sources()
+        ready, writable, _ = select.select(sources + ([0] if read_stdin else []), sinks, [], 0.1)
         if session.master in ready:
             session.read()
-        if writable:
+        session.serve_ready(ready, writable)
+        if session.master in writable and session.pending:
             session.write()
         if 0 in ready:
             typed = os.read(0, 4096)
