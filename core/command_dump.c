@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `dump NAME`: all there is to say of a VM, or, with --core, its registers and memory as lines that
+ * `tools/plinth core` makes an ELF core file of. A job: pages go out as the line takes them, while
+ * other VMs run. Format: docs/debugging.md.
+ */
+#include "core/backend.h"
+#include "core/commands.h"
+#include "core/core_text.h"
+#include "core/debug.h"
+#include "core/gdb_regs.h"
+#include "core/job.h"
+#include "core/lib/crc32.h"
+#include "core/lib/string.h"
+#include "core/report.h"
+#include "core/vm.h"
+
+#define LIMIT      MIB(64)
+#define SKIP_PAGES 512 /* empty ones looked at in one step */
+
+static char name[CONFIG_NAME_MAX]; /* of the VM whose dump is under way */
+static struct vm *vm;     /* it, during a step */
+static uint64_t life;     /* its started_ns: another life has other memory */
+static uint64_t next;     /* byte of RAM */
+static unsigned vcpu_next;
+static uint64_t lines;
+static uint8_t page[PAGE_SIZE], coded[CORE_RLE_MAX(PAGE_SIZE)];
+static char text[CORE_BASE64_MAX(CORE_RLE_MAX(PAGE_SIZE)) + 64];
+static struct gdb_tx tx;
+
+/* One line: "core WORDS CRC"; the checksum is of "core WORDS". */
+static void say(fmt_sink_fn *sink, void *ctx, size_t n)
+{
+    lines++;
+    sink(ctx, text, n);
+    fmt_write(sink, ctx, " %08x\n", crc32(0, text, n));
+}
+
+static uint64_t ram_at(uint64_t n)
+{
+    return n < VM_LOW_RAM ? n : VM_HIGH_RAM + (n - VM_LOW_RAM);
+}
+
+static bool empty(void)
+{
+    for (size_t i = 0; i < sizeof(page); i++)
+        if (page[i])
+            return false;
+    return true;
+}
+
+static void say_vcpu(fmt_sink_fn *sink, void *ctx, struct vcpu *v)
+{
+    struct gdb_regs_call regs = {.wide = true, .tx = &tx};
+    gdb_tx_begin(&tx);
+    debug_inspect(v, gdb_regs_read, &regs);
+    size_t n = fmt_print(text, sizeof(text), "core regs %u ", v->index);
+    memcpy(text + n, tx.data + 1, tx.size - 1);
+    say(sink, ctx, n + tx.size - 1);
+}
+
+static void say_page(fmt_sink_fn *sink, void *ctx, uint64_t gpa)
+{
+    size_t n = fmt_print(text, sizeof(text), "core page %lx ", gpa);
+    size_t size = core_rle(page, sizeof(page), coded);
+    n += core_base64(coded, size, text + n);
+    say(sink, ctx, n);
+}
+
+static bool gone(void)
+{
+    vm = vm_find(name);
+    return !vm || vm->started_ns != life || (vm->state != VM_RUNNING && vm->state != VM_KEPT);
+}
+
+static uint64_t step(fmt_sink_fn *sink, void *ctx)
+{
+    if (gone()) {
+        fmt_write(sink, ctx, "the VM has ended meanwhile: this dump is not whole\n");
+        return JOB_DONE;
+    }
+    if (vcpu_next < vm->vcpu_count) {
+        say_vcpu(sink, ctx, vm->vcpu[vcpu_next++]);
+        return 0;
+    }
+    for (unsigned i = 0; i < SKIP_PAGES && next < vm->memory; i++) {
+        uint64_t gpa = ram_at(next);
+        next += PAGE_SIZE;
+        if (debug_read_physical(vm->vcpu[0], gpa, page, sizeof(page)) != sizeof(page) || empty())
+            continue;
+        say_page(sink, ctx, gpa);
+        return 0;
+    }
+    if (next < vm->memory)
+        return 0;
+    say(sink, ctx, fmt_print(text, sizeof(text), "core end %lu", lines + 1));
+    return JOB_DONE;
+}
+
+static void dump_core(const struct call *c)
+{
+    if (vm->memory > LIMIT && !call_option(c, "--all")) {
+        REFUSE(c, "%lu MiB would take long over this line: dump %s --core --all does it\n",
+               vm->memory >> 20, vm->name);
+        return;
+    }
+    str_copy(name, sizeof(name), vm->name);
+    life = vm->started_ns;
+    next = vcpu_next = 0;
+    lines = 0;
+    say(c->sink, c->ctx, fmt_print(text, sizeof(text), "core begin %s %lx %u", vm->name,
+                                   vm->memory, vm->vcpu_count));
+    job_start(c, step, NULL, false);
+}
+
+static void show_state(struct vcpu *v, void *arg)
+{
+    const struct call *c = arg;
+    report_registers(v, c->sink, c->ctx);
+    report_trail(v, c->sink, c->ctx);
+    backend->dump(v, c->sink, c->ctx);
+}
+
+void command_dump(const struct call *c)
+{
+    struct vm *wanted = call_vm(c, 0);
+    if (!wanted)
+        return;
+    if (wanted->state != VM_RUNNING && wanted->state != VM_KEPT) {
+        REFUSE(c, "vm %s is %s: it has no state to dump\n", wanted->name, vm_state_name(wanted));
+        return;
+    }
+    vm = wanted;
+    if (call_option(c, "--core")) {
+        dump_core(c);
+        return;
+    }
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        SAY(c, "  vCPU %u\n", i);
+        debug_inspect(vm->vcpu[i], show_state, (void *)c);
+    }
+}
