@@ -319,7 +319,7 @@ void machine_advance(struct vm *vm, uint64_t now)
 static void advance_device(struct vm *vm, const struct bus_region *r)
 {
     if (unlikely(r->tag[1] & TAG_MASKS)) {
-        if (vm->pit_heard)
+        if (vm->pit_heard || !vm->pit.channel[0].running)
             return;
         vpit_ops.advance(&vm->pit, vm_clock_ns(vm, host_now()));
         update_pit(vm);
