@@ -413,6 +413,11 @@ static void on_data(const struct frame *f)
 
 static void on_frame(const struct frame *f)
 {
+    /* The password is asked for on the console; a program must not be a way around it. */
+    if (console_locked() && f->type != 'B') {
+        say_error(f, "the console is locked: its password comes first");
+        return;
+    }
     if (f->type == 'H') {
         on_hello(f);
         return;

@@ -330,9 +330,13 @@ void interrupt_time(struct vcpu *v, uint64_t now)
     rearm(v, now);
 }
 
+/* TSC ticks: how long a VM's devices leave its vCPUs alone at least. Ticks and not time, since it
+ * is work that has to fit in between: a PIT may be due every 84 ticks of a slow TSC. */
+#define DEVICE_PAUSE 8192
+
 void interrupt_rearm_devices(struct vm *vm)
 {
-    uint64_t at = device_deadline(vm);
+    uint64_t at = max_u64(device_deadline(vm), vm->device_pause);
     if (at != vm->timer.entry.at)
         sched_set_timer(&vm->timer, at);
 }
@@ -342,6 +346,7 @@ void interrupt_device_time(struct vm *vm)
     lock_take(&vm->lock);
     if (vm->state == VM_RUNNING && !__atomic_load_n(&vm->paused, __ATOMIC_SEQ_CST)) {
         machine_advance(vm, host_now());
+        vm->device_pause = host_now() + DEVICE_PAUSE;
         interrupt_rearm_devices(vm);
     }
     lock_release(&vm->lock);

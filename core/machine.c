@@ -124,6 +124,7 @@ enum pl_status machine_init(struct vm *vm)
     vm->pvclock_wall = 0;
     vm->pic_intr = vm->pic_rose = vm->pic_polled = vm->io_after = vm->pit_heard = false;
     vm->irq_levels = 0;
+    vm->device_pause = 0;
     vm->apic_turn = 0;
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
     if (s == PL_OK)
@@ -309,7 +310,11 @@ void machine_advance(struct vm *vm, uint64_t now)
     vpit_ops.advance(&vm->pit, ns);
     vrtc_ops.advance(&vm->rtc, ns);
     vpm_ops.advance(&vm->pm, ns);
-    update_pit(vm);
+    /* That this comes late shall not cost a tick: a rise counts although OUT may be low again. */
+    if (vpit_take_edge(&vm->pit)) {
+        interrupt_set_irq(vm, IRQ_PIT, false);
+        interrupt_set_irq(vm, IRQ_PIT, true);
+    }
     update_lines(vm, &vm->rtc);
     update_lines(vm, &vm->pm);
 }

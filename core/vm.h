@@ -130,6 +130,7 @@ struct vm {
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output */
     bool pic_polled;           /* as vpic_polled() said last */
+    uint64_t device_pause;     /* host TSC before which their timer does not go off again */
     bool pit_heard;            /* not masked everywhere: its deadline counts */
     bool pic_rose;             /* it has risen since LINT0 was looked at */
     bool io_after;             /* a device may have something for machine_after_io() */

@@ -29,6 +29,8 @@ void lock_wait(struct lock *l, uint16_t ticket) { fail_msg("waits for %s, %u", l
 bool host_control_is_apart(void) { return apart; }
 void host_console_frames_only(bool on) { frames_only = on; }
 size_t host_control_room(void) { return 1 << 16; }
+static bool locked;
+bool console_locked(void) { return locked; }
 void host_kick(unsigned cpu) { kicks += cpu == 0; }
 
 void host_control_write(const char *bytes, size_t len)
@@ -160,7 +162,7 @@ static int setup(void **state)
     guest.slot = 4;
     guest.state = VM_RUNNING;
     guest_exists = true;
-    apart = frames_only = false;
+    apart = frames_only = locked = false;
     keys_len = keys_at = sent_len = sent_seen = 0;
     runs = kicks = drops = typed = 0;
     say_bytes = 5;
@@ -245,6 +247,23 @@ static void lines_that_are_none_are_refused(void **state)
     run();
     for (unsigned i = 0; i < 4; i++)
         expect('x');
+    assert_int_equal(runs, 0);
+}
+
+/* A program is no way around the console's password. */
+static void a_locked_console_refuses(void **state)
+{
+    (void)state;
+    locked = true;
+    request('H', 0, 0, NULL, 0);
+    run();
+    expect('x');
+    locked = false;
+    hello();
+    locked = true;
+    request('C', 1, 0, "\1\0\0\0log", 7);
+    run();
+    expect('x');
     assert_int_equal(runs, 0);
 }
 
@@ -363,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup(a_command_is_answered_and_run_once, setup),
         cmocka_unit_test_setup(a_long_answer_is_whole_and_not_kept, setup),
         cmocka_unit_test_setup(lines_that_are_none_are_refused, setup),
+        cmocka_unit_test_setup(a_locked_console_refuses, setup),
         cmocka_unit_test_setup(a_console_and_its_input, setup),
         cmocka_unit_test_setup(a_vm_that_goes_away_is_noticed, setup),
         cmocka_unit_test_setup(the_operator_takes_his_line_back, setup),

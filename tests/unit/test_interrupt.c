@@ -197,6 +197,25 @@ static void unheard_pit(void **state)
     assert_int_equal(interrupt_take(&vcpu), 0x20);
 }
 
+/* A PIT that is always due leaves its VM time to run, but what is programmed later than that is
+ * not moved by it, however often it is asked for. */
+static void pit_without_end(void **state)
+{
+    (void)state;
+    route(2, PIN_EDGE(0x30), 0);
+    out(0x43, 0x14), out(0x40, 2);
+    for (unsigned i = 0; i < 50; i++) {
+        pass(vm.timer.entry.at);
+        assert_true(vm.timer.entry.at >= fake.now + 8000);
+        assert_int_equal(interrupt_take(&vcpu), 0x30);
+        apic_write(&vcpu, VLAPIC_EOI, 0);
+    }
+    uint64_t at = vm.timer.entry.at;
+    fake.now = at - 10;
+    (void)in(0x71); /* the clock's: the timer is set anew */
+    assert_int_equal(vm.timer.entry.at, at);
+}
+
 /* A level comes again after the EOI for as long as nobody has dealt with its cause. */
 static void uart_by_level(void **state)
 {
@@ -674,6 +693,7 @@ int main(void)
         cmocka_unit_test_setup(pit_by_edge, setup),
         cmocka_unit_test_setup(masked_edge, setup),
         cmocka_unit_test_setup(unheard_pit, setup),
+        cmocka_unit_test_setup(pit_without_end, setup),
         cmocka_unit_test_setup(uart_by_level, setup),
         cmocka_unit_test_setup(level_waits_for_unmask, setup),
         cmocka_unit_test_setup(pins_go_where_they_say, setup),
