@@ -91,9 +91,19 @@ $(B)/kernel/core/loader.o: $(B)/include/dsdt_aml.h
 $(B)/include:
 	@mkdir -p $@
 
+# What exits run is made fast, the rest small.
+HOT := arch/x86/call arch/x86/fpu arch/x86/host arch/x86/lapic arch/x86/smp arch/x86/tsc \
+	arch/x86/vmx/apicv arch/x86/vmx/event arch/x86/vmx/exit arch/x86/vmx/state \
+	core/apic_route core/bus core/cap core/cr core/cr_exit core/cpuid core/event core/exit \
+	core/guest_cpu core/guest_time core/hypercall core/insn core/emulate core/interrupt \
+	core/io_exit core/linear core/machine core/mmio core/mmio_move core/msr core/msr_exit \
+	core/runqueue core/sched core/timerq core/trace_ring core/vcpu core/lib/lock \
+	core/lib/string core/lines core/stringio mm/guest_mem mm/guest_walk drivers/emu/vioapic \
+	drivers/emu/vlapic drivers/emu/vlapic_regs drivers/emu/vlapic_timer drivers/emu/vpic \
+	drivers/emu/vpit drivers/emu/vpm drivers/emu/vuart mm/pool mm/page_alloc
 $(B)/kernel/%.o: %.c $(B)/.setup-build | $(B)/include/asm_offsets.h
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CFLAGS_KERNEL) $(CFLAGS_$(subst /,_,$*)) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CFLAGS_KERNEL) $(if $(filter $*,$(HOT)),,-Os) $(CFLAGS_$(subst /,_,$*)) -MMD -MP -c -o $@ $<
 
 $(B)/kernel/%.S.o: %.S $(B)/include/asm_offsets.h
 	@mkdir -p $(@D)

@@ -53,17 +53,26 @@ enum pl_status bus_add(struct bus *b, uint64_t base, uint64_t size, unsigned max
     if (b->count == BUS_REGIONS)
         return PL_NO_MEMORY;
     memmove(&b->region[at + 1], &b->region[at], (b->count - at) * sizeof(b->region[0]));
-    b->region[at] = (struct bus_region){base, size, ops, dev, (uint8_t)max_width, 0};
+    b->region[at] = (struct bus_region){
+        .base = base,
+        .size = size,
+        .ops = ops,
+        .dev = dev,
+        .fast = size < max_width ? 0 : size - max_width + 1,
+        .max_width = (uint8_t)max_width,
+    };
     b->count++;
     set_hints(b);
     return PL_OK;
 }
 
-void bus_tag(struct bus *b, uint64_t addr, uint8_t tag)
+void bus_tag(struct bus *b, uint64_t addr, uint8_t reads, uint8_t writes)
 {
     const struct bus_region *r = bus_search(b, addr);
-    if (r)
-        b->region[r - b->region].tag = tag;
+    if (!r)
+        return;
+    b->region[r - b->region].tag[0] = reads;
+    b->region[r - b->region].tag[1] = writes;
 }
 
 const struct bus_region *bus_search(const struct bus *b, uint64_t addr)

@@ -17,9 +17,10 @@ struct bus_region {
     uint64_t base, size; /* port numbers or guest-physical bytes; size is not 0 */
     const struct device_ops *ops;
     void *dev;
+    uint64_t fast;       /* an access of up to max_width bytes below this offset is all inside */
     uint8_t max_width;   /* widest access the device takes, bytes: 1, 2, 4 or 8 */
-    uint8_t tag;         /* the owner's; see bus_tag() */
-};
+    uint8_t tag[2];      /* the owner's, for reads and writes; see bus_tag() */
+} __attribute__((aligned(64)));
 
 #define BUS_HINTS 256
 
@@ -37,9 +38,9 @@ void bus_init(struct bus *b);
 MUST_CHECK enum pl_status bus_add(struct bus *b, uint64_t base, uint64_t size, unsigned max_width,
                                   const struct device_ops *ops, void *dev);
 
-/* Gives the region that contains addr a number that means something to the owner of the bus; 0
- * until then. No effect where no region is. */
-void bus_tag(struct bus *b, uint64_t addr, uint8_t tag);
+/* Gives the region that contains addr two numbers, for reads and for writes, that mean something to
+ * the owner of the bus; 0 until then. No effect where no region is. */
+void bus_tag(struct bus *b, uint64_t addr, uint8_t reads, uint8_t writes);
 
 /* The region that contains addr, or NULL. */
 const struct bus_region *bus_search(const struct bus *b, uint64_t addr);
@@ -49,10 +50,24 @@ static inline unsigned bus_hint(uint64_t addr)
     return (addr ^ addr >> 6) % BUS_HINTS;
 }
 
+/* The only region that may contain addr if the hint for it is right. */
+static inline const struct bus_region *bus_hinted(const struct bus *b, uint64_t addr)
+{
+    return &b->region[b->hint[bus_hint(addr)]];
+}
+
+/* True: r, which came of bus_hinted(), takes the access at addr as a whole, and the owner has
+ * given it the tag 0 for it: bus_access_region() is all there is to do. */
+static inline bool bus_plain(const struct bus_region *r, uint64_t addr, const struct io_access *a)
+{
+    return likely(addr - r->base < r->fast) && likely(a->size <= r->max_width) &&
+           !r->tag[a->write];
+}
+
 /* The same as bus_search(), faster where a hint is right. */
 static inline const struct bus_region *bus_find(const struct bus *b, uint64_t addr)
 {
-    const struct bus_region *r = &b->region[b->hint[bus_hint(addr)]];
+    const struct bus_region *r = bus_hinted(b, addr);
     return likely(addr - r->base < r->size) ? r : bus_search(b, addr);
 }
 

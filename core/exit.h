@@ -53,6 +53,10 @@ enum outcome {
     OUTCOME_STOP,    /* this VM has come to its end */
 };
 
+#define IO_STRING      BIT(0)
+#define IO_REP         BIT(1)
+#define IO_BREAKPOINTS BIT(2) /* some are enabled: vcpu_breakpoints() has to be asked */
+
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
 /* kind and reason as EXIT_HEAD() lays them out, the rest 0: one store instead of four. */
@@ -72,7 +76,8 @@ struct vm_exit {
         struct {
             uint16_t port;
             uint8_t size; /* 1, 2 or 4 */
-            bool in, string, rep;
+            bool out;
+            uint8_t odd;          /* IO_*; 0: a plain IN or OUT */
             uint8_t address_size; /* string: 2, 4 or 8 */
             uint8_t segment;      /* string: of the memory operand, enum seg_name */
         } io;
@@ -89,6 +94,11 @@ struct vm_exit {
             gpa_t gpa;
             bool read, write, fetch;
             bool table; /* the CPU was walking the guest's page tables */
+            /* The rest counts while plain is set: 64-bit code with 4-level paging has touched the
+             * data there, no event was being delivered and no breakpoint is enabled. */
+            bool plain;
+            bool slow_step; /* what the head's has to be if one instruction is done */
+            uint64_t cr3;
         } memory;
         uint8_t eoi_vector;
         struct event exception; /* to be delivered to the guest; DR6 and CR2 are up to date */
@@ -104,6 +114,8 @@ struct vm_exit {
 typedef enum outcome exit_fn(struct vcpu *v, struct vm_exit *x);
 
 _Static_assert(offsetof(struct vm_exit, reason) == 4, "EXIT_HEAD");
+_Static_assert(offsetof(struct vm_exit, io) == 8 && offsetof(struct vm_exit, io.size) == 10 &&
+               offsetof(struct vm_exit, io.out) == 11, "backends fill it as one word");
 
 struct exit_row {
     exit_fn *handler;

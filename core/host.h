@@ -91,6 +91,8 @@ void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);
 void host_serve(void);
 /* For loops that wait for another CPU while holding no lock: PAUSE, and serves pending calls. */
 void host_relax(void);
+/* Lets interrupts in that wait. For exit handlers: no lock is held. */
+void host_let_in(void);
 
 /* --- FPU state: arch/x86/fpu.c --- */
 /* Bytes of a save area (aligned to 64), at most 4096 * 4. */

@@ -6,6 +6,7 @@
 #include "arch/x86/regs.h"
 #include "core/backend.h"
 #include "core/console.h"
+#include "core/host.h"
 #include "core/linear.h"
 #include "core/machine.h"
 #include "core/stringio.h"
@@ -105,16 +106,29 @@ static void keep_breakpoint_met(struct vcpu *v)
     backend->set_reg(v, VREG_RFLAGS, backend->get_reg(v, VREG_RFLAGS) | RFLAGS_RF);
 }
 
+/* Whether the console takes what v is about to write; if not, v has given its turn up. Our own UART
+ * may be what v keeps busy: under Bochs a guest with IF clear takes no exit for a physical
+ * interrupt (docs/hardware.md), so it is let in here. */
+static bool console_for(struct vcpu *v)
+{
+    host_let_in();
+    if (likely(console_has_room()))
+        return true;
+    keep_breakpoint_met(v);
+    sched_give_way(v);
+    return false;
+}
+
 static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
 {
-    unsigned index = x->io.in ? GPR_RDI : GPR_RSI;
+    unsigned index = x->io.out ? GPR_RSI : GPR_RDI;
     struct string_context c = {.segment = (enum seg_name)x->io.segment};
     struct stringio s = {
         .port = x->io.port,
         .size = x->io.size,
         .address_size = x->io.address_size,
-        .in = x->io.in,
-        .rep = x->io.rep,
+        .in = !x->io.out,
+        .rep = x->io.odd & IO_REP,
         .backward = v->rflags & RFLAGS_DF,
         .rcx = v->gpr[GPR_RCX],
         .index = v->gpr[index],
@@ -149,26 +163,64 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     }
 }
 
-enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
+/* An access with consequences. The VM's lock is held; it is released. */
+static NOINLINE enum outcome rich_port(struct vcpu *v, const struct vm_exit *x,
+                                       struct io_access *a)
 {
-    struct io_access a;
-    a.size = x->io.size;
-    a.write = !x->io.in;
-    if (a.write && unlikely(machine_is_console(x->io.port)) && !console_has_room()) {
-        keep_breakpoint_met(v);
-        sched_give_way(v);
+    struct vm *vm = v->vm;
+    if (a->write && machine_is_console(x->io.port)) {
+        lock_release(&vm->lock);
+        if (!console_for(v))
+            return OUTCOME_RETRY;
+        lock_take(&vm->lock);
+    }
+    machine_port_locked(vm, x->io.port, a);
+    lock_release(&vm->lock);
+    if (!a->write)
+        set_accumulator(v, a->size, (uint32_t)a->value);
+    return machine_after_io(vm);
+}
+
+static COLD enum outcome odd_io(struct vcpu *v, struct vm_exit *x)
+{
+    struct io_access a = {.size = x->io.size, .write = x->io.out, .value = v->gpr[GPR_RAX]};
+    if (x->io.odd & IO_STRING) {
+        if (!x->io.out || !machine_is_console(x->io.port) || console_for(v))
+            return string_io(v, x);
         return OUTCOME_RETRY;
     }
-    if (unlikely(x->io.string))
-        return string_io(v, x);
-    a.value = v->gpr[GPR_RAX];
-    machine_port(v->vm, x->io.port, &a);
-    if (x->io.in)
-        set_accumulator(v, x->io.size, (uint32_t)a.value);
-    if (unlikely(v->dr_live)) {
-        uint32_t hits = vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
-        if (hits)
-            backend->queue_breakpoints(v, hits);
+    lock_take(&v->vm->lock);
+    enum outcome outcome = rich_port(v, x, &a);
+    uint32_t hits = outcome == OUTCOME_RETRY
+                        ? 0
+                        : vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
+    if (hits)
+        backend->queue_breakpoints(v, hits);
+    return outcome;
+}
+
+__attribute__((hot)) enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
+{
+    static const uint32_t ones[] = {[1] = 0xff, [2] = 0xffff, [4] = 0xffffffff};
+    if (unlikely(x->io.odd))
+        return odd_io(v, x);
+    struct vm *vm = v->vm;
+    uint16_t port = x->io.port;
+    struct io_access a = {.size = x->io.size, .write = x->io.out};
+    lock_take(&vm->lock);
+    const struct bus_region *r = bus_hinted(&vm->ports, port);
+    __asm__("" : "+r"(r)); /* computed once */
+    if (!bus_plain(r, port, &a)) {
+        a.value = v->gpr[GPR_RAX];
+        return rich_port(v, x, &a);
     }
-    return machine_after_io(v->vm);
+    a.offset = port - r->base;
+    a.value = ones[a.size];
+    if (a.write)
+        a.value &= v->gpr[GPR_RAX];
+    r->ops->access(r->dev, &a);
+    lock_release(&vm->lock);
+    if (!a.write)
+        set_accumulator(v, a.size, (uint32_t)a.value);
+    return OUTCOME_ADVANCE;
 }

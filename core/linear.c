@@ -148,15 +148,14 @@ bool linear_probe(struct linear *l, uint64_t linear, unsigned size, bool write)
 
 /* --- bytes ---------------------------------------------------------------------------------- */
 
-/* The local APIC is the vCPU's own; everything else is on the VM's bus. Bits beyond the size are
- * zero in both directions. */
-static void access_device(struct vcpu *v, gpa_t gpa, struct io_access *a)
+void linear_access_device(struct vcpu *v, gpa_t gpa, struct io_access *a)
 {
-    uint64_t base, ones = UINT64_MAX >> (64 - 8 * a->size);
+    uint64_t base;
     if (!vlapic_mmio_base(&v->apic, &base) || gpa.v - base >= VLAPIC_SIZE) {
         machine_memory(v->vm, gpa, a);
         return;
     }
+    uint64_t ones = UINT64_MAX >> (64 - 8 * a->size);
     v->apic.now = vcpu_guest_tsc(v, host_now());
     a->offset = gpa.v - base;
     if (!a->write)
@@ -182,7 +181,7 @@ static void read_part(struct vcpu *v, const struct part *p, uint8_t *to)
     for (unsigned done = 0, size; done < p->size; done += size) {
         size = bus_size(p->size - done);
         struct io_access a = {.size = (uint8_t)size};
-        access_device(v, GPA(p->gpa.v + done), &a);
+        linear_access_device(v, GPA(p->gpa.v + done), &a);
         memcpy(to + done, &a.value, size);
     }
 }
@@ -195,7 +194,7 @@ static void write_part(struct vcpu *v, const struct part *p, const uint8_t *from
         size = bus_size(p->size - done);
         struct io_access a = {.size = (uint8_t)size, .write = true};
         memcpy(&a.value, from + done, size);
-        access_device(v, GPA(p->gpa.v + done), &a);
+        linear_access_device(v, GPA(p->gpa.v + done), &a);
     }
 }
 

@@ -37,7 +37,6 @@
 #define TAG_AFTER  BIT(2) /* console bytes, or the VM's end */
 #define TAG_READS  BIT(3) /* not only writes have them */
 #define TAG_MASKS  BIT(4) /* who hears the PIT; an unheard one has its time made up for before */
-#define TAG_WRITES BITS(7, 0)
 #define TAG_TIMED  (TAG_LINES | TAG_TIME | TAG_READS)
 
 struct place {
@@ -55,7 +54,9 @@ static enum pl_status place_all(struct bus *bus, const struct place *places, siz
                                    places[i].ops, places[i].dev);
         if (s != PL_OK)
             return s;
-        bus_tag(bus, places[i].base, places[i].tag);
+        uint8_t tag = places[i].tag;
+        uint8_t reads = tag & (TAG_READS | TAG_TIME) ? tag : tag & TAG_MASKS;
+        bus_tag(bus, places[i].base, reads, tag);
     }
     return PL_OK;
 }
@@ -82,10 +83,10 @@ static enum pl_status place_test_device(struct vm *vm)
 enum pl_status machine_init(struct vm *vm)
 {
     const struct place ports[] = {
-        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS | TAG_MASKS, &vpic_master_ops,
+        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_MASKS, &vpic_master_ops,
          &vm->pic},
-        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_slave_ops, &vm->pic},
-        {VPIC_ELCR_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_READS, &vpic_elcr_ops, &vm->pic},
+        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_slave_ops, &vm->pic},
+        {VPIC_ELCR_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_elcr_ops, &vm->pic},
         {VPIT_PORT, VPIT_PORTS, 1, TAG_TIMED, &vpit_ops, &vm->pit},
         {VPIT_SPEAKER_PORT, 1, 1, TAG_TIMED, &vpit_speaker_ops, &vm->pit},
         {VKBC_DATA_PORT, 1, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vkbc_data_ops, &vm->kbc},
@@ -121,7 +122,7 @@ enum pl_status machine_init(struct vm *vm)
     memset(vm->mtrr_fixed, 6, sizeof(vm->mtrr_fixed));
     vm->mtrr_default = 0xc06;
     vm->pvclock_wall = 0;
-    vm->pic_intr = vm->pic_rose = vm->io_after = vm->pit_heard = false;
+    vm->pic_intr = vm->pic_rose = vm->pic_polled = vm->io_after = vm->pit_heard = false;
     vm->irq_levels = 0;
     vm->device_pause = 0;
     vm->apic_turn = 0;
@@ -245,10 +246,25 @@ static void update_test_lines(struct vm *vm)
     }
 }
 
+/* A read of an 8259 changes nothing but in poll mode, where it is an acknowledge. */
+static void update_pic(struct vm *vm)
+{
+    bool polled = vpic_polled(&vm->pic);
+    if (unlikely(polled != vm->pic_polled)) {
+        vm->pic_polled = polled;
+        uint8_t reads = polled ? TAG_LINES : 0;
+        bus_tag(&vm->ports, VPIC_MASTER_PORT, reads | TAG_MASKS, TAG_LINES | TAG_MASKS);
+        bus_tag(&vm->ports, VPIC_SLAVE_PORT, reads, TAG_LINES);
+    }
+    interrupt_update(vm);
+}
+
 /* A device has been accessed or its time has passed: its line, or the controllers' own state. */
 static void update_lines(struct vm *vm, const void *dev)
 {
-    if (dev == &vm->pic || dev == &vm->ioapic)
+    if (dev == &vm->pic)
+        update_pic(vm);
+    else if (dev == &vm->ioapic)
         interrupt_update(vm);
     else if (dev == &vm->uart)
         interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
@@ -307,8 +323,8 @@ void machine_advance(struct vm *vm, uint64_t now)
 
 static void advance_device(struct vm *vm, const struct bus_region *r)
 {
-    if (unlikely(r->tag & TAG_MASKS)) {
-        if (vm->pit_heard)
+    if (unlikely(r->tag[1] & TAG_MASKS)) {
+        if (vm->pit_heard || !vm->pit.channel[0].running)
             return;
         vpit_ops.advance(&vm->pit, vm_clock_ns(vm, host_now()));
         update_pit(vm);
@@ -327,45 +343,55 @@ static void follow_masks(struct vm *vm)
     interrupt_rearm_devices(vm);
 }
 
-/* What follows from an access to r for lines, timers and the VM. */
-static void follow_up(struct vm *vm, const struct bus_region *r, bool write)
+/* What follows from an access to r, with its tag for that, for lines, timers and the VM. */
+static void follow_up(struct vm *vm, const struct bus_region *r, unsigned tag, bool write)
 {
-    if (r->tag & TAG_LINES)
+    if (tag & TAG_LINES)
         update_lines(vm, r->dev);
     /* Of what is read only the clock's flags say when it interrupts next. */
-    if ((r->tag & TAG_TIME) && (write || r->dev == &vm->rtc))
+    if ((tag & TAG_TIME) && (write || r->dev == &vm->rtc))
         interrupt_rearm_devices(vm);
-    if ((r->tag & TAG_MASKS) && write)
+    if ((tag & TAG_MASKS) && write)
         follow_masks(vm);
-    if ((r->tag & TAG_AFTER) && write)
+    if ((tag & TAG_AFTER) && write)
         vm->io_after = true;
 }
 
-/* Nobody is there, or several accesses come of one: the region at the address stands for all. */
-static COLD void odd_access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+/* Several accesses come of one: the region at the address stands for all. */
+static COLD void odd_access(struct vm *vm, struct bus *bus, const struct bus_region *r,
+                            uint64_t address, struct io_access *a)
 {
-    const struct bus_region *r = bus_find(bus, address);
-    if (r && (r->tag & (TAG_TIME | TAG_MASKS)))
+    if (r->tag[1] & (TAG_TIME | TAG_MASKS))
         advance_device(vm, r);
     (void)bus_access(bus, address, a);
-    if (r)
-        follow_up(vm, r, a->write);
+    follow_up(vm, r, r->tag[1], a->write);
     vm->io_after = true;
 }
 
+/* Where nobody is, reads are all ones and writes go nowhere. */
 static inline void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
 {
     const struct bus_region *r = bus_find(bus, address);
-    if (unlikely(!r) || unlikely(a->size > r->max_width) ||
-        unlikely(a->size > r->size - (address - r->base))) {
-        odd_access(vm, bus, address, a);
+    if (unlikely(!r)) {
+        a->value = UINT64_MAX >> (64 - 8 * a->size);
         return;
     }
-    if (r->tag & (TAG_TIME | TAG_MASKS))
+    if (unlikely(a->size > r->max_width) ||
+        unlikely(a->size > r->size - (address - r->base))) {
+        odd_access(vm, bus, r, address, a);
+        return;
+    }
+    unsigned tag = r->tag[a->write];
+    if (tag & (TAG_TIME | TAG_MASKS))
         advance_device(vm, r);
     bus_access_region(r, address, a);
-    if (r->tag & (a->write ? TAG_WRITES : TAG_READS))
-        follow_up(vm, r, a->write);
+    if (tag)
+        follow_up(vm, r, tag, a->write);
+}
+
+void machine_port_locked(struct vm *vm, uint16_t port, struct io_access *a)
+{
+    access(vm, &vm->ports, port, a);
 }
 
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a)

@@ -19,6 +19,8 @@ void machine_start_clock(struct vm *vm);
 /* An access to a port or to device memory, with all that follows from it for interrupt lines. */
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a);
 void machine_memory(struct vm *vm, gpa_t at, struct io_access *a);
+/* The same for who holds the VM's lock. */
+void machine_port_locked(struct vm *vm, uint16_t port, struct io_access *a);
 /* Lets the devices' time come to host TSC now; when that must happen next, on the VM's clock. The
  * VM's lock is held. */
 void machine_advance(struct vm *vm, uint64_t now);

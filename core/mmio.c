@@ -152,7 +152,8 @@ static COLD enum outcome cannot_emulate(struct vcpu *v, struct vm_exit *x, uint6
 
 /* The CPU has set RF for an instruction that is to run again: it stays set between iterations, so
  * that a breakpoint is met once, and is cleared by the instruction's end. */
-static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn *in, uint64_t rip)
+static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn *in, uint64_t rip,
+                            const uint8_t *bytes)
 {
     struct linear l;
     linear_init(&l, v);
@@ -169,8 +170,11 @@ static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn
     memcpy(c.gpr, v->gpr, sizeof(c.gpr));
     c.gpr[GPR_RSP] = backend->get_reg(v, VREG_RSP);
     x->slow_step = true;
+    uint64_t operand = insn_offset(in, c.gpr, rip);
     enum emulate_result r = emulate(&c);
     take_registers(v, c.gpr);
+    if (r == EMULATE_DONE && x->memory.plain)
+        mmio_move_learn(v, x, in, rip, bytes, operand);
     enum outcome after = machine_after_io(v->vm);
     if (after == OUTCOME_STOP)
         return after;
@@ -202,6 +206,8 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn in;
+    if (likely(x->memory.plain) && likely(mmio_move_again(v, x)))
+        return machine_after_io(v->vm);
     if (x->memory.fetch) {
         enum outcome outcome = code_pages_split(v, x->memory.gpa);
         if (outcome != OUTCOME_ADVANCE)
@@ -215,5 +221,5 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
     enum insn_op op = n ? insn_decode_any(bytes, n, mode, &in) : INSN_UNKNOWN;
     if (op == INSN_UNKNOWN || op == INSN_TRUNCATED)
         return unknown_instruction(v, x, rip, bytes, n);
-    return execute(v, x, &in, rip);
+    return execute(v, x, &in, rip, bytes);
 }

@@ -146,6 +146,8 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned index)
     v->xcr0 = XCR0_X87;
     v->wake_at = UINT64_MAX;
     v->event_at = UINT64_MAX;
+    for (unsigned i = 0; i < MMIO_MOVES; i++)
+        v->moves[i].page = 1;
     runq_entity_init(&v->run, vm->weight);
     timerq_entry_init(&v->timer.entry);
     v->timer.vm = vm;

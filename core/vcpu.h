@@ -10,6 +10,7 @@
 #include "core/debug.h"
 #include "core/event.h"
 #include "core/exit.h"
+#include "core/mmio_move.h"
 #include "core/runqueue.h"
 #include "core/timerq.h"
 #include "drivers/emu/vlapic.h"
@@ -89,7 +90,7 @@ struct vcpu {
     uint64_t gpr[GPR_COUNT];
     uint64_t host_rsp;  /* stack pointer to come back to */
     uint64_t rip;       /* valid in instruction exits; written back after OUTCOME_ADVANCE */
-    uint64_t rflags;    /* valid in instruction exits */
+    uint64_t rflags;    /* the same; both also in EXIT_MEMORY if it is plain */
     uint64_t look_at;   /* TSC: from then on an exit looks at timers and slice */
     uint32_t requests;  /* REQUEST_*; any CPU sets, the running one clears */
     uint32_t index;     /* within the VM */
@@ -138,6 +139,8 @@ struct vcpu {
     uint64_t steal_from;     /* waited when it did: the guest's count starts there */
     uint64_t runnable_since; /* TSC: on the run queue from then on */
     uint64_t waited;         /* TSC ticks on the run queue since the VM started */
+
+    struct mmio_move moves[MMIO_MOVES];
 
     /* Counts since the VM started. */
     uint64_t exits[EXIT_KINDS];

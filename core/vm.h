@@ -129,6 +129,7 @@ struct vm {
     bool want_testdev;         /* devices = +testdev */
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output */
+    bool pic_polled;           /* as vpic_polled() said last */
     uint64_t device_pause;     /* host TSC before which their timer does not go off again */
     bool pit_heard;            /* not masked everywhere: its deadline counts */
     bool pic_rose;             /* it has risen since LINT0 was looked at */

@@ -34,6 +34,15 @@ MUST_CHECK bool guest_fill(struct guest_mem *gm, gpa_t gpa, uint8_t byte, size_t
 MUST_CHECK bool guest_load32(const struct guest_mem *gm, gpa_t gpa, uint32_t *out);
 MUST_CHECK bool guest_load64(const struct guest_mem *gm, gpa_t gpa, uint64_t *out);
 
+/* One load from where guest_load64() or guest_read() of the same bytes has succeeded before: RAM
+ * stays RAM as long as the guest lives. window: the guest memory's. */
+static inline uint64_t guest_reload64(const uint8_t *window, gpa_t gpa)
+{
+    uint64_t v;
+    __builtin_memcpy(&v, window + gpa.v, sizeof(v));
+    return v;
+}
+
 enum guest_cmpxchg {
     GUEST_CMPXCHG_DONE,
     GUEST_CMPXCHG_CHANGED, /* the guest holds something else; nothing was stored */

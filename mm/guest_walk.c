@@ -243,7 +243,7 @@ static bool allowed(const struct walk *w)
 static enum walk_result set_flags(struct walk *w)
 {
     for (unsigned i = 0; i < w->steps; i++) {
-        const struct step *s = &w->step[i];
+        struct step *s = &w->step[i];
         bool dirty = i + 1 == w->steps && (w->access & WALK_WRITE);
         uint64_t want = s->entry | PTE_A | (dirty ? PTE_D : 0);
         if (s->size == 0 || want == s->entry)
@@ -253,6 +253,7 @@ static enum walk_result set_flags(struct walk *w)
                          : guest_cmpxchg32(w->gm, s->at, (uint32_t)s->entry, (uint32_t)want);
         if (c != GUEST_CMPXCHG_DONE)
             return WALK_RETRY;
+        s->entry = want;
         /* One table may serve as several levels: the later steps must know. */
         for (unsigned j = i + 1; j < w->steps; j++)
             if (w->step[j].at.v == s->at.v)
@@ -267,32 +268,61 @@ static bool canonical(uint64_t va, unsigned bits)
     return high == 0 || high == UINT64_MAX >> (bits - 1);
 }
 
-enum walk_result guest_walk(const struct guest_paging *p, struct guest_mem *gm, gva_t gva,
-                            unsigned access, struct walk_info *out)
+static void begin(struct walk *w, const struct guest_paging *p, struct guest_mem *gm, gva_t gva,
+                  unsigned access)
 {
-    struct walk w = {.p = p, .gm = gm, .mode = mode_of(p), .va = gva.v, .access = access};
-    *out = (struct walk_info){.gva = gva, .page_size = PAGE_SIZE};
+    *w = (struct walk){.p = p, .gm = gm, .mode = mode_of(p), .va = gva.v, .access = access};
     if (!(p->efer & EFER_LMA))
-        w.va = (uint32_t)w.va;
-    if (w.mode == MODE_NONE) {
-        out->gpa = GPA(w.va);
+        w->va = (uint32_t)w->va;
+}
+
+static enum walk_result walk(struct walk *w, gva_t gva, struct walk_info *out)
+{
+    *out = (struct walk_info){.gva = gva, .page_size = PAGE_SIZE};
+    if (w->mode == MODE_NONE) {
+        out->gpa = GPA(w->va);
         return WALK_OK;
     }
-    if (w.mode >= MODE_4LEVEL && !canonical(w.va, w.mode == MODE_5LEVEL ? 57 : 48))
+    if (w->mode >= MODE_4LEVEL && !canonical(w->va, w->mode == MODE_5LEVEL ? 57 : 48))
         return WALK_NONCANONICAL;
     enum walk_result r = WALK_RETRY;
     for (unsigned i = 0; r == WALK_RETRY && i < WALK_RETRIES; i++) {
-        r = go_down(&w, out);
-        if (r == WALK_OK && !allowed(&w))
-            r = fault(&w, PF_PRESENT, out);
-        if (r == WALK_OK && !(access & WALK_PEEK))
-            r = set_flags(&w);
+        r = go_down(w, out);
+        if (r == WALK_OK && !allowed(w))
+            r = fault(w, PF_PRESENT, out);
+        if (r == WALK_OK && !(w->access & WALK_PEEK))
+            r = set_flags(w);
     }
     if (r == WALK_OK) {
-        out->gpa = GPA(w.leaf | (w.va & (w.page_size - 1)));
-        out->page_size = w.page_size;
+        out->gpa = GPA(w->leaf | (w->va & (w->page_size - 1)));
+        out->page_size = w->page_size;
     }
     return r;
+}
+
+enum walk_result guest_walk(const struct guest_paging *p, struct guest_mem *gm, gva_t gva,
+                            unsigned access, struct walk_info *out)
+{
+    struct walk w;
+    begin(&w, p, gm, gva, access);
+    return walk(&w, gva, out);
+}
+
+bool guest_walk_prove(const struct guest_paging *p, struct guest_mem *gm, gva_t gva,
+                      unsigned access, struct walk_proof *proof)
+{
+    struct walk w;
+    struct walk_info info;
+    begin(&w, p, gm, gva, access);
+    if (w.mode != MODE_4LEVEL || walk(&w, gva, &info) != WALK_OK)
+        return false;
+    proof->page = GPA(info.gpa.v & ~(PAGE_SIZE - 1));
+    for (unsigned i = 0; i < WALK_PROOF; i++) {
+        const struct step *s = &w.step[i < w.steps ? i : w.steps - 1];
+        proof->at[i] = s->at;
+        proof->entry[i] = s->entry;
+    }
+    return true;
 }
 
 /* --- copies --------------------------------------------------------------------------------- */

@@ -57,6 +57,32 @@ struct walk_info {
 MUST_CHECK enum walk_result guest_walk(const struct guest_paging *p, struct guest_mem *gm,
                                        gva_t gva, unsigned access, struct walk_info *out);
 
+/* What a walk through 4-level tables has found, in a form that a few loads show to be true still.
+ * Fewer than four levels: the last entry stands again in their place. */
+#define WALK_PROOF 4
+struct walk_proof {
+    gpa_t page;                 /* the 4K page that the address is in */
+    gpa_t at[WALK_PROOF];       /* the entries, from the top */
+    uint64_t entry[WALK_PROOF]; /* with the flags that the access sets */
+};
+
+/* As guest_walk(); true: the address is translated and *proof says how. In other paging modes it is
+ * always false. */
+MUST_CHECK bool guest_walk_prove(const struct guest_paging *p, struct guest_mem *gm, gva_t gva,
+                                 unsigned access, struct walk_proof *proof);
+
+/* True: all entries are as they were, accessed and dirty flags included, so that a walk from the
+ * same CR3 in the same mode would give the same page and change nothing. Rights depend on more than
+ * entries (CPL, CR0, CR4, RFLAGS): for an access that the CPU itself has got past its checks.
+ * window: the guest memory's. */
+static inline bool guest_walk_proved(const struct walk_proof *p, const uint8_t *window)
+{
+    return likely(guest_reload64(window, p->at[0]) == p->entry[0]) &&
+           likely(guest_reload64(window, p->at[1]) == p->entry[1]) &&
+           likely(guest_reload64(window, p->at[2]) == p->entry[2]) &&
+           likely(guest_reload64(window, p->at[3]) == p->entry[3]);
+}
+
 /* Copy n bytes from or to linear addresses, which may cross pages and wrap at the top. access adds
  * WALK_USER, WALK_EXEC, WALK_IMPLICIT as fits. All pages are translated before the first byte is
  * written to the guest, so a failing guest_copy_to() has changed no data. */

@@ -112,6 +112,11 @@ void host_call_on(unsigned cpu, host_call_fn *fn, void *arg)
     wait(c);
 }
 
+void host_let_in(void)
+{
+    sti_nop_cli();
+}
+
 void host_serve(void)
 {
     cpu_serve_calls();

@@ -24,6 +24,7 @@
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define PACKED            __attribute__((packed))
 #define COLD              __attribute__((cold, noinline))
+#define NOINLINE          __attribute__((noinline))
 #define likely(x)         __builtin_expect(!!(x), 1)
 #define unlikely(x)       __builtin_expect(!!(x), 0)
 

@@ -20,8 +20,10 @@ static struct held {
     unsigned count;
 } held_by[CPU_MAX];
 
-static void check_order(const struct lock *l)
+void lock_check_order(const struct lock *l)
 {
+    if (__atomic_load_n(&broken, __ATOMIC_RELAXED))
+        return;
     const struct held *h = &held_by[host_cpu_index()];
     for (unsigned i = 0; i < h->count; i++) {
         if (h->lock[i] == l)
@@ -32,8 +34,10 @@ static void check_order(const struct lock *l)
     }
 }
 
-static void note_taken(struct lock *l)
+void lock_note_taken(struct lock *l)
 {
+    if (__atomic_load_n(&broken, __ATOMIC_RELAXED))
+        return;
     struct held *h = &held_by[host_cpu_index()];
     if (h->count == HELD_MAX)
         panic("lock %s: a CPU holds %u locks already", l->name, h->count);
@@ -41,8 +45,10 @@ static void note_taken(struct lock *l)
     l->holder = (uint16_t)(host_cpu_index() + 1);
 }
 
-static void note_released(struct lock *l)
+void lock_note_released(struct lock *l)
 {
+    if (__atomic_load_n(&broken, __ATOMIC_RELAXED))
+        return;
     struct held *h = &held_by[host_cpu_index()];
     unsigned i = 0;
     while (i < h->count && h->lock[i] != l)
@@ -53,23 +59,6 @@ static void note_released(struct lock *l)
     l->holder = 0;
 }
 
-#else
-
-static inline void check_order(const struct lock *l)
-{
-    (void)l;
-}
-
-static inline void note_taken(struct lock *l)
-{
-    (void)l;
-}
-
-static inline void note_released(struct lock *l)
-{
-    (void)l;
-}
-
 #endif
 
 void lock_init(struct lock *l, enum lock_order order, const char *name)
@@ -77,15 +66,11 @@ void lock_init(struct lock *l, enum lock_order order, const char *name)
     *l = (struct lock)LOCK_INIT((uint16_t)order, name);
 }
 
-void lock_take(struct lock *l)
+void lock_wait(struct lock *l, uint16_t ticket)
 {
-    if (unlikely(__atomic_load_n(&broken, __ATOMIC_RELAXED)))
-        return;
-    check_order(l);
-    uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket &&
+           likely(!__atomic_load_n(&broken, __ATOMIC_RELAXED)))
         __builtin_ia32_pause();
-    note_taken(l);
 }
 
 bool lock_try(struct lock *l)
@@ -97,16 +82,10 @@ bool lock_try(struct lock *l)
     if (!__atomic_compare_exchange_n(&l->next, &free, (uint16_t)(owner + 1), false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
-    note_taken(l);
+#ifdef PLINTH_DEBUG
+    lock_note_taken(l);
+#endif
     return true;
-}
-
-void lock_release(struct lock *l)
-{
-    if (unlikely(__atomic_load_n(&broken, __ATOMIC_RELAXED)))
-        return;
-    note_released(l);
-    __atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
 }
 
 bool lock_held(const struct lock *l)

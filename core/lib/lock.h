@@ -38,19 +38,46 @@ struct lock {
 
 /* name must live as long as the lock. */
 void lock_init(struct lock *l, enum lock_order order, const char *name);
+/* The part of lock_take() that is not inline: waits until `ticket` is served. */
+void lock_wait(struct lock *l, uint16_t ticket);
+/* Debug builds: panics unless this CPU may take l, or release it; notes that it has, or will. */
+void lock_check_order(const struct lock *l);
+void lock_note_taken(struct lock *l);
+void lock_note_released(struct lock *l);
+
 /* Waits until the lock is this CPU's. While it waits it serves no calls of other CPUs (see
  * host_call_others(): a caller holds no lock, so that who holds this one cannot be waiting for
  * us). Everything written before the last release is seen. */
-void lock_take(struct lock *l);
+static inline void lock_take(struct lock *l)
+{
+#ifdef PLINTH_DEBUG
+    lock_check_order(l);
+#endif
+    uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+    if (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket))
+        lock_wait(l, ticket);
+#ifdef PLINTH_DEBUG
+    lock_note_taken(l);
+#endif
+}
+
 /* False, at once, when somebody has it. Not bound to the order: it cannot wait in a circle. */
 MUST_CHECK bool lock_try(struct lock *l);
-void lock_release(struct lock *l);
+
+static inline void lock_release(struct lock *l)
+{
+#ifdef PLINTH_DEBUG
+    lock_note_released(l);
+#endif
+    __atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
+}
+
 /* True when this CPU holds l, as far as is known: without DEBUG it says whether anybody does. */
 bool lock_held(const struct lock *l);
 /* Debug builds: how many locks this CPU holds (others: 0), for asserting "none" where it may wait,
  * run a guest or open interrupts. */
 unsigned lock_count(void);
-/* For panic, once the other CPUs have stopped: from now on lock_take() waits for nobody. */
+/* For panic, once the other CPUs have stopped: from now on nobody waits for a lock. */
 void lock_break_all(void);
 
 #endif

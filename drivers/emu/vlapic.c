@@ -32,55 +32,50 @@ static void set_change(struct vlapic *v, unsigned set, uint8_t vector, bool pres
     vlapic_set_reg(v, word, present ? old | bit : old & ~bit);
 }
 
-/* Written out: it runs several times for each interrupt. */
-static int set_highest(const struct vlapic *v, unsigned set)
+/* words: which of the eight may have bits set. */
+static int set_highest(const struct vlapic *v, unsigned set, unsigned words)
 {
-    uint32_t high = vlapic_reg(v, set + 0x40) | vlapic_reg(v, set + 0x50) |
-                    vlapic_reg(v, set + 0x60) | vlapic_reg(v, set + 0x70);
-    uint32_t low = vlapic_reg(v, set) | vlapic_reg(v, set + 0x10) |
-                   vlapic_reg(v, set + 0x20) | vlapic_reg(v, set + 0x30);
-    uint32_t word;
-    if ((high | low) == 0)
-        return -1;
-    unsigned i = high ? 7 : 3;
-    while ((word = vlapic_reg(v, set + i * 16)) == 0)
-        i--;
-    return (int)(i * 32 + 31 - (unsigned)__builtin_clz(word));
+    while (words) {
+        unsigned i = 31u - (unsigned)__builtin_clz(words);
+        uint32_t word = vlapic_reg(v, set + i * 16);
+        if (likely(word))
+            return (int)(i * 32 + 31 - (unsigned)__builtin_clz(word));
+        words &= ~(1u << i);
+    }
+    return -1;
+}
+
+void vlapic_page_changed(struct vlapic *v)
+{
+    v->irr_words = v->isr_words = v->tmr_words = 0xff;
+}
+
+/* The bits of words whose word of the set has some. */
+static uint8_t words_in_use(const struct vlapic *v, unsigned set, uint8_t words)
+{
+    for (unsigned left = words; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        if (!vlapic_reg(v, set + i * 16))
+            words &= (uint8_t)~(1u << i);
+    }
+    return words;
 }
 
 int vlapic_highest_irr(const struct vlapic *v)
 {
-    return set_highest(v, VLAPIC_IRR);
+    return set_highest(v, VLAPIC_IRR, v->irr_words);
 }
 
 int vlapic_highest_isr(const struct vlapic *v)
 {
-    return set_highest(v, VLAPIC_ISR);
+    return set_highest(v, VLAPIC_ISR, v->isr_words);
 }
 
 /* --- modes ------------------------------------------------------------------------------------ */
 
-bool vlapic_hardware_enabled(const struct vlapic *v)
-{
-    return (v->apic_base & APIC_BASE_ENABLE) != 0;
-}
-
 bool vlapic_software_enabled(const struct vlapic *v)
 {
     return vlapic_hardware_enabled(v) && (vlapic_reg(v, VLAPIC_SVR) & VLAPIC_SVR_ENABLE) != 0;
-}
-
-bool vlapic_x2apic(const struct vlapic *v)
-{
-    return (v->apic_base & APIC_BASE_X2APIC) != 0;
-}
-
-bool vlapic_mmio_base(const struct vlapic *v, uint64_t *base)
-{
-    if (!vlapic_hardware_enabled(v) || vlapic_x2apic(v))
-        return false;
-    *base = v->apic_base & ~UINT64_C(0xfff);
-    return true;
 }
 
 bool vlapic_target(const struct vlapic *v, struct apic_target *out)
@@ -150,8 +145,14 @@ bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger)
         vlapic_error(v, VLAPIC_ESR_RECEIVE_ILLEGAL);
         return false;
     }
-    set_change(v, VLAPIC_TMR, vector, level_trigger);
+    uint8_t word = (uint8_t)(1u << vector / 32);
+    if (level_trigger || unlikely(v->tmr_words))
+        set_change(v, VLAPIC_TMR, vector, level_trigger);
     set_change(v, VLAPIC_IRR, vector, true);
+    v->irr_words |= word;
+    v->isr_words |= word;
+    if (level_trigger)
+        v->tmr_words |= word;
     v->effects.state_changed = true;
     return true;
 }
@@ -160,20 +161,26 @@ int vlapic_pending(const struct vlapic *v)
 {
     if (!vlapic_hardware_enabled(v))
         return -1;
-    int irr = set_highest(v, VLAPIC_IRR);
+    int irr = vlapic_highest_irr(v);
     return irr >= 0 && (irr & 0xf0) > (vlapic_ppr(v) & 0xf0) ? irr : -1;
+}
+
+void vlapic_begin(struct vlapic *v, uint8_t vector)
+{
+    set_change(v, VLAPIC_IRR, vector, false);
+    set_change(v, VLAPIC_ISR, vector, true);
+    v->irr_words = words_in_use(v, VLAPIC_IRR, v->irr_words);
+    v->isr_words = words_in_use(v, VLAPIC_ISR, v->isr_words) | v->irr_words;
+    /* Its class is above what was in service and above the task priority. */
+    vlapic_set_reg(v, VLAPIC_PPR, (uint32_t)vector & 0xf0);
+    v->effects.state_changed = true;
 }
 
 int vlapic_take(struct vlapic *v)
 {
     int vector = vlapic_pending(v);
-    if (vector < 0)
-        return -1;
-    set_change(v, VLAPIC_IRR, (uint8_t)vector, false);
-    set_change(v, VLAPIC_ISR, (uint8_t)vector, true);
-    /* Its class is above what was in service and above the task priority. */
-    vlapic_set_reg(v, VLAPIC_PPR, (uint32_t)vector & 0xf0);
-    v->effects.state_changed = true;
+    if (vector >= 0)
+        vlapic_begin(v, (uint8_t)vector);
     return vector;
 }
 
@@ -350,5 +357,5 @@ void vlapic_set_virtual_wire(struct vlapic *v)
 void vlapic_take_effects(struct vlapic *v, struct vlapic_effects *out)
 {
     *out = v->effects;
-    v->effects = (struct vlapic_effects){0};
+    v->effects.any = 0;
 }

@@ -12,6 +12,7 @@
 #ifndef DRIVERS_EMU_VLAPIC_H
 #define DRIVERS_EMU_VLAPIC_H
 
+#include "arch/x86/msr.h"
 #include "core/apic_route.h"
 #include "core/io.h"
 #include "drivers/emu/vlapic_timer.h"
@@ -51,15 +52,20 @@ enum vlapic_register {
 
 /* What happened since the owner last took the record; at most one IPI per call into the model. */
 struct vlapic_effects {
-    bool ipi;             /* message goes out; never one that is for this APIC by TO_SELF */
+    union {
+        struct {
+            bool ipi;           /* message goes out; never one that is for this APIC by TO_SELF */
+            bool eoi_broadcast; /* a level-triggered interrupt has ended: tell the IOAPICs */
+            bool nmi;           /* this vCPU gets an NMI: LINT1, an LVT entry or a self-IPI */
+            bool init;          /* the same for INIT, from an LVT entry */
+            bool timer_changed; /* vlapic_deadline() has to be asked again */
+            bool state_changed; /* vlapic_pending() has to be asked again; target changed, too */
+            bool base_changed;  /* IA32_APIC_BASE: mode or address of the memory region */
+        };
+        uint64_t any;           /* 0: none of them */
+    };
+    uint8_t eoi_vector;         /* eoi_broadcast: whose end */
     struct apic_message message;
-    bool eoi_broadcast;   /* a level-triggered interrupt has ended: tell the IOAPICs ... */
-    uint8_t eoi_vector;   /* ... its vector */
-    bool nmi;             /* this vCPU gets an NMI: LINT1, another LVT entry or a self-IPI */
-    bool init;            /* the same for INIT, from an LVT entry */
-    bool timer_changed;   /* vlapic_deadline() has to be asked again */
-    bool state_changed;   /* vlapic_pending() has to be asked again; target changed as well */
-    bool base_changed;    /* IA32_APIC_BASE: mode or address of the memory region */
 };
 
 struct vlapic {
@@ -71,6 +77,10 @@ struct vlapic {
     uint8_t lint_level;    /* bit n: level of pin LINTn */
     uint8_t esr_pending;   /* errors since ESR was last written */
     bool lint0_remote_irr; /* a level-triggered interrupt of LINT0 awaits its EOI */
+    /* Bit n: word n of IRR, ISR or TMR may have bits set; one that is clear has none. Hardware that
+     * delivers and ends interrupts by itself only clears bits or moves them from IRR to ISR, so
+     * whatever has been in IRR counts for ISR. Who writes the page from outside sets all bits. */
+    uint8_t irr_words, isr_words, tmr_words;
     uint64_t apic_base;    /* IA32_APIC_BASE */
     uint64_t now;          /* guest TSC of the last call that gave one */
     struct vlapic_timer timer;
@@ -95,11 +105,23 @@ void vlapic_set_virtual_wire(struct vlapic *v);
 void vlapic_take_effects(struct vlapic *v, struct vlapic_effects *out);
 
 /* Modes by IA32_APIC_BASE and the software enable bit of SVR. */
-bool vlapic_hardware_enabled(const struct vlapic *v);
 bool vlapic_software_enabled(const struct vlapic *v);
-bool vlapic_x2apic(const struct vlapic *v);
+static inline bool vlapic_hardware_enabled(const struct vlapic *v)
+{
+    return (v->apic_base & APIC_BASE_ENABLE) != 0;
+}
+
+static inline bool vlapic_x2apic(const struct vlapic *v)
+{
+    return (v->apic_base & APIC_BASE_X2APIC) != 0;
+}
+
 /* The guest-physical address of the region; false if there is none (disabled, x2APIC mode). */
-bool vlapic_mmio_base(const struct vlapic *v, uint64_t *base);
+static inline bool vlapic_mmio_base(const struct vlapic *v, uint64_t *base)
+{
+    *base = v->apic_base & ~UINT64_C(0xfff);
+    return (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
+}
 
 /* A register of the xAPIC by its offset (a multiple of 16 below VLAPIC_SIZE); for the memory
  * region, which answers only in xAPIC mode. Reserved ones read 0 and are an error in ESR. */
@@ -121,6 +143,10 @@ int vlapic_pending(const struct vlapic *v);
 uint8_t vlapic_ack(struct vlapic *v);
 /* The same for the vector that vlapic_pending() gives; -1 when there is none. */
 int vlapic_take(struct vlapic *v);
+/* The same for a vector that vlapic_pending() has just given. */
+void vlapic_begin(struct vlapic *v, uint8_t vector);
+/* The page's words have been written from outside: a state that is restored, or a test. */
+void vlapic_page_changed(struct vlapic *v);
 /* End of interrupt, as by a write to EOI; nothing if none is in service. */
 void vlapic_eoi(struct vlapic *v);
 /* The same after virtual-interrupt delivery has done it for that vector (EOI-induced exit). */

@@ -91,6 +91,7 @@ static void set_identity(struct vlapic *v)
 void vlapic_registers_reset(struct vlapic *v)
 {
     memset(v->page, 0, VLAPIC_SIZE);
+    v->irr_words = v->isr_words = v->tmr_words = 0;
     vlapic_set_reg(v, VLAPIC_VERSION, VERSION);
     vlapic_set_reg(v, VLAPIC_DFR, 0xffffffff);
     vlapic_set_reg(v, VLAPIC_SVR, 0xff);

@@ -55,4 +55,10 @@ bool vpic_output(const struct vpic *p);
  * that of input 7 of the chip that lost it, without a bit in its ISR. */
 int vpic_acknowledge(struct vpic *p);
 
+/* True while the next read of one of the chips is a poll, that is, an acknowledge. */
+static inline bool vpic_polled(const struct vpic *p)
+{
+    return p->chip[0].poll || p->chip[1].poll;
+}
+
 #endif

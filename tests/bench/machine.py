@@ -71,7 +71,7 @@ def boot(name, disk, until, timeout, cpu=None, cores=1, memory="256M"):
     log = os.path.join(where, "serial.log")
     machine = session.Session(os.path.join(where, "bochs.out"), log)
     try:
-        machine.start(engines.bochs_command(where, disk, machine.tty, options), False)
+        machine.start(engines.bochs_command(where, disk, machine.tty, None, options), False)
         lines, how = _collect(machine, until, timeout)
     finally:
         machine.close()

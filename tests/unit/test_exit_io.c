@@ -47,7 +47,7 @@ static enum outcome io(uint16_t port, unsigned size, bool in)
     struct vm_exit x = {0};
     x.io.port = port;
     x.io.size = (uint8_t)size;
-    x.io.in = in;
+    x.io.out = !in;
     return fake_exit(x, EXIT_IO, 2);
 }
 
@@ -163,8 +163,8 @@ static enum outcome string(uint16_t port, unsigned size, bool in, bool slow)
     struct vm_exit x = {.slow_step = slow};
     x.io.port = port;
     x.io.size = (uint8_t)size;
-    x.io.in = in;
-    x.io.string = x.io.rep = true;
+    x.io.out = !in;
+    x.io.odd = IO_STRING | IO_REP;
     x.io.address_size = 8;
     x.io.segment = in ? SEG_ES : SEG_DS;
     return fake_exit(x, EXIT_IO, 2);

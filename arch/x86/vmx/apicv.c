@@ -30,6 +30,9 @@ static void update_eoi_exits(struct vcpu *v, bool waits)
         VMCS_EOI_EXIT_BITMAP_0, VMCS_EOI_EXIT_BITMAP_1, VMCS_EOI_EXIT_BITMAP_2,
         VMCS_EOI_EXIT_BITMAP_3};
     struct vmx_vcpu *xv = vmx_of(v);
+    if (likely(!waits) && likely(!v->apic.tmr_words) && likely(!xv->eoi_exits))
+        return;
+    xv->eoi_exits = waits || v->apic.tmr_words; /* else the loop takes the last ones out */
     for (unsigned i = 0; i < 4; i++) {
         uint64_t word = set_word(v, VLAPIC_TMR, i) | (waits ? set_word(v, VLAPIC_ISR, i) : 0);
         if (word == xv->eoi_exit[i])
@@ -42,7 +45,7 @@ static void update_eoi_exits(struct vcpu *v, bool waits)
 void vmx_apicv_update(struct vcpu *v)
 {
     int irr = vlapic_highest_irr(&v->apic), isr = vlapic_highest_isr(&v->apic);
-    bool blocked = irr >= 0 && vlapic_pending(&v->apic) < 0;
+    bool blocked = irr >= 0 && (irr & 0xf0) <= (vlapic_ppr(&v->apic) & 0xf0);
     bool by_handler = blocked && isr >> 4 >= irr >> 4;
     uint16_t status = (uint16_t)((isr < 0 ? 0 : isr) << SVI_SHIFT);
     if (blocked && !by_handler)

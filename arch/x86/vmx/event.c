@@ -12,6 +12,7 @@
 #include "arch/x86/vmx/vmx.h"
 #include "core/event.h"
 #include "core/interrupt.h"
+#include "core/vm.h"
 
 #define SHADOW_STI      BIT(0)
 #define SHADOW_MOV_SS   BIT(1)
@@ -106,9 +107,37 @@ static void inject(struct vcpu *v, struct event e)
     vmcs_set(ENTRY_INTERRUPTION_INFORMATION, event_to_vmx(&e));
 }
 
+/* The CPU is ready for an interrupt at once: no blocking, no shadow. */
+static bool takes_interrupts(struct vcpu *v)
+{
+    return (vmcs_get(GUEST_RFLAGS) & RFLAGS_IF) &&
+           !(vmx_blocking(v) & (SHADOW_STI | SHADOW_MOV_SS));
+}
+
+/* What event_next() comes to when there is nothing but interrupts, and no window is open. False: it
+ * has to be asked. */
+static bool inject_interrupt(struct vcpu *v)
+{
+    const uint32_t windows = VMX_CTL(INTERRUPT_WINDOW_EXITING) | VMX_CTL(NMI_WINDOW_EXITING);
+    if (v->reinject_valid || v->exception_valid || v->nmi_pending ||
+        (vmx_of(v)->proc_controls & windows) || (v->index == 0 && unlikely(v->vm->pic_intr)))
+        return false; /* the 8259s may have more: see interrupt_more() */
+    int vector = interrupt_next(v);
+    if (vector >= 0) {
+        if (!takes_interrupts(v))
+            return false;
+        vmcs_set(ENTRY_INTERRUPTION_INFORMATION,
+                 (uint32_t)BIT(31) | EVENT_EXTINT << 8 | interrupt_begin(v, vector));
+    }
+    update_apic(v);
+    return true;
+}
+
 /* Writes what the guest receives at this entry. False: the exceptions add up to a triple fault. */
 bool vmx_inject_events(struct vcpu *v)
 {
+    if (likely(inject_interrupt(v)))
+        return true;
     struct event_state s;
     struct event_choice choice;
     gather(v, &s);

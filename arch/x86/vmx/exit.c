@@ -6,9 +6,11 @@
  */
 #include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/cr.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/regs.h"
+#include "arch/x86/seg.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/dispatch.h"
@@ -151,25 +153,45 @@ static void vmx_decode_dr(struct vcpu *v, struct vm_exit *x)
     x->dr.gpr = q >> 8 & 0xf;
 }
 
-static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
+static COLD void decode_string_io(struct vm_exit *x, uint64_t q)
 {
-    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
-    (void)v;
-    /* Under Bochs a guest with IF clear takes no exit for a physical interrupt (docs/hardware.md);
-     * one that drives its UART so would make ours overrun. */
-    sti_nop_cli();
-    x->io.port = (uint16_t)(q >> 16);
-    x->io.size = (uint8_t)((q & 7) + 1);
-    x->io.in = q & BIT(3);
-    x->io.string = false;
-    if (likely(!(q & BIT(4))))
-        return;
-    x->io.string = true;
-    x->io.rep = q & BIT(5);
     /* Address size and segment: as "VM-Exit Instruction-Information Field for INS and OUTS". */
     uint32_t info = vmcs_get(EXIT_INSTRUCTION_INFORMATION);
+    x->io.odd |= (uint8_t)(IO_STRING | (q & BIT(5) ? IO_REP : 0));
     x->io.address_size = (uint8_t)(2u << (info >> 7 & 3));
-    x->io.segment = x->io.in ? SEG_ES : info >> 15 & 7;
+    x->io.segment = x->io.out ? info >> 15 & 7 : SEG_ES;
+}
+
+/* Bits 3:0 of the qualification, size and direction, as io has them in its first word. */
+#define IO_WORD(q) ((uint32_t)(((q) & 7) + 1) << 16 | ((q) & 8 ? 0 : 1u << 24))
+
+static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
+{
+    static const uint32_t word[16] = {
+        IO_WORD(0), IO_WORD(1), IO_WORD(2), IO_WORD(3), IO_WORD(4), IO_WORD(5), IO_WORD(6),
+        IO_WORD(7), IO_WORD(8), IO_WORD(9), IO_WORD(10), IO_WORD(11), IO_WORD(12), IO_WORD(13),
+        IO_WORD(14), IO_WORD(15)};
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    x->qualification = word[q & 15] | (q >> 16 & 0xffff); /* port, size, out; the rest is 0 */
+    if (unlikely(v->dr_live) && unlikely(vmcs_get(GUEST_DR7) & DR7_ENABLES))
+        x->io.odd = IO_BREAKPOINTS;
+    if (unlikely(q & BIT(4)))
+        decode_string_io(x, q);
+}
+
+static void decode_plain_access(struct vcpu *v, struct vm_exit *x)
+{
+    if (!(vmcs_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) ||
+        !(vmcs_get(ENTRY_CONTROLS) & VMX_CTL(IA32E_MODE_GUEST)) ||
+        (vmcs_get(GUEST_CR4) & CR4_LA57) ||
+        (v->dr_live && (vmcs_get(GUEST_DR7) & DR7_ENABLES)))
+        return;
+    x->memory.plain = true;
+    x->memory.cr3 = vmcs_get(GUEST_CR3);
+    vmx_vmread_to(VMCS_GUEST_RIP, &v->rip);
+    v->rflags = vmcs_get(GUEST_RFLAGS);
+    x->memory.slow_step = (v->rflags & RFLAGS_TF) ||
+                          (vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW);
 }
 
 static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
@@ -181,7 +203,12 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
     x->memory.read = q & BIT(0);
     x->memory.write = q & BIT(1);
     x->memory.fetch = q & BIT(2);
-    x->memory.table = (q & BITS(8, 7)) == BIT(7);
+    x->memory.table = false;
+    /* An instruction's access to data, and nothing else going on. */
+    if (likely((q & (BIT(2) | BITS(8, 7))) == BITS(8, 7)) && likely(!v->reinject_valid))
+        decode_plain_access(v, x);
+    else
+        x->memory.table = (q & BITS(8, 7)) == BIT(7);
 }
 
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
@@ -242,17 +269,21 @@ static bool look(struct vcpu *v)
     uint64_t now = rdtsc();
     if (now >= v->event_at)
         interrupt_time(v, now);
-    uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-    if (requests & REQUEST_STOP) {
-        vcpu_request(v, REQUEST_STOP); /* for good */
-        return leave(v, OUTCOME_STOP);
+    uint32_t requests = 0;
+    if (v->requests)
+        requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+    if (unlikely(requests & ~(uint32_t)(REQUEST_EVENT | REQUEST_RESCHEDULE | REQUEST_LOOK))) {
+        if (requests & REQUEST_STOP) {
+            vcpu_request(v, REQUEST_STOP); /* for good */
+            return leave(v, OUTCOME_STOP);
+        }
+        if (requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC))
+            interrupt_collect(v, requests);
+        if ((requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
+            return leave(v, OUTCOME_BLOCK);
+        if (unlikely(requests & REQUEST_DEBUG))
+            requests = vmx_debug_look(v, requests);
     }
-    if (unlikely(requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC)))
-        interrupt_collect(v, requests);
-    if (unlikely(requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
-        return leave(v, OUTCOME_BLOCK);
-    if (unlikely(requests & REQUEST_DEBUG))
-        requests = vmx_debug_look(v, requests);
     if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
         vcpu_request(v, requests & REQUEST_EVENT);
         return leave(v, OUTCOME_RETRY);
@@ -260,6 +291,9 @@ static bool look(struct vcpu *v)
     if ((requests & REQUEST_EVENT) && !vmx_inject_events(v))
         return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
                                 "an exception while delivering a double fault"));
+    /* The timer is right as it is: nothing became due earlier since it was set. */
+    if (now < v->look_at && min_u64(v->slice_end, v->event_at) >= v->armed_for)
+        return true;
     if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
         arm_timer(v);
     else

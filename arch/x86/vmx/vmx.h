@@ -30,6 +30,7 @@ struct vmx_vcpu {
     bool apicv;            /* the CPU delivers the APIC's interrupts */
     bool nmi_blocked;      /* an NMI was injected; until its IRET, as vmx_blocking() finds out */
     uint64_t eoi_exit[4];  /* as written to EOI_EXIT_BITMAP_n */
+    bool eoi_exits;        /* some of them may not be 0 */
     uint64_t msr[VMX_MSR_SWITCHED];
     bool spec_ctrl_used;   /* has written IA32_SPEC_CTRL: accesses don't exit any more */
     uint64_t spec_ctrl;    /* its value while another vCPU's is in the CPU */
