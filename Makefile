@@ -57,7 +57,7 @@ KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
 .PHONY: all help run test soak check unit fuzz-replay fuzz model system clean guests layers headers \
-	style cppcheck analyze tools tool-tests bench bench-check boot-ratio
+	docs style cppcheck analyze tools tool-tests bench bench-check boot-ratio
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -194,7 +194,7 @@ fuzz: $(FUZZ:%=$(B)/fuzz/%) ## run libFuzzer on each target (TARGET=, SECONDS=)
 	  echo "== $$t"; $(B)/fuzz/$$t -max_total_time=$(SECONDS) -max_len=8192 -print_final_stats=0 \
 	  -verbosity=0 $(B)/fuzz-new/$$t tests/fuzz/corpus/$$t || exit 1; done
 
-layers: ## who may include whom, and the README's tour
+layers: ## who may include whom
 	@$(PYTHON) tools/layers
 
 headers: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## every header compiles alone
@@ -204,6 +204,9 @@ headers: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## every header comp
 
 tool-tests: ## tests of tools/plinthlib
 	@for t in tests/tools/test_*.py; do $(PYTHON) $$t 2>&1 || exit 1; done
+
+docs: ## links, names and tables of the documentation
+	@$(PYTHON) tools/docs
 
 style: ## white space, line length, SPDX lines
 	@$(PYTHON) tools/style
