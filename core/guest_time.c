@@ -12,25 +12,66 @@
 
 _Static_assert(sizeof(struct pvclock_steal) == 64, "as Linux has it");
 
-/* Writes the clock's structure as of now to where the guest wants it. False: that is not RAM. */
+static bool write_version(struct vcpu *v, gpa_t at, uint32_t version)
+{
+    return guest_write(&v->vm->mem, at, &version, sizeof(version));
+}
+
+/* --- clock; the VM's lock is held --- */
+
+/* Writes the clock's structure as of now to where the guest wants it. False: that is not RAM. The
+ * version is odd while the rest changes, for other vCPUs may be reading; and it stays so while the
+ * TSC is about to jump. */
 static bool publish_clock(struct vcpu *v, uint64_t where)
 {
     const struct vm *vm = v->vm;
     uint64_t now = host_now();
+    gpa_t at = GPA(where & ~PVCLOCK_ENABLE);
+    uint32_t even = v->pvclock_version + 2;
     struct pvclock_system s;
     if (!(where & PVCLOCK_ENABLE))
         return true;
-    pvclock_fill(&s, v->pvclock_version + 2, vm_guest_tsc(vm, now), vm_clock_ns(vm, now),
-                 host_tsc_khz());
-    if (!guest_write(&v->vm->mem, GPA(where & ~PVCLOCK_ENABLE), &s, sizeof(s)))
+    pvclock_fill(&s, even - 1, vm_guest_tsc(vm, now), vm_clock_ns(vm, now), host_tsc_khz());
+    if (!guest_mem_contains(&vm->mem, at, sizeof(s)) || !write_version(v, at, s.version) ||
+        !guest_write(&v->vm->mem, at, &s, sizeof(s)))
         return false;
-    v->pvclock_version += 2;
-    return true;
+    if (vm->tsc_moves)
+        return true;
+    v->pvclock_version = even;
+    return write_version(v, at, even);
 }
 
-void guest_time_publish(struct vcpu *v)
+void guest_time_hold(struct vm *vm)
 {
-    (void)publish_clock(v, v->pvclock_system); /* was RAM when it was set */
+    lock_take(&vm->lock);
+    vm->tsc_moves++;
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *v = vm->vcpu[i];
+        if (v->pvclock_system & PVCLOCK_ENABLE) /* was RAM when it was set */
+            (void)write_version(v, GPA(v->pvclock_system & ~PVCLOCK_ENABLE),
+                                v->pvclock_version + 1);
+    }
+    lock_release(&vm->lock);
+}
+
+void guest_time_release(struct vm *vm)
+{
+    lock_take(&vm->lock);
+    if (--vm->tsc_moves == 0)
+        for (unsigned i = 0; i < vm->vcpu_count; i++)
+            (void)publish_clock(vm->vcpu[i], vm->vcpu[i]->pvclock_system);
+    lock_release(&vm->lock);
+}
+
+static bool set_clock(struct vcpu *v, uint64_t where)
+{
+    bool good = !(where & PVCLOCK_SYSTEM_RESERVED);
+    lock_take(&v->vm->lock);
+    good = good && publish_clock(v, where);
+    if (good)
+        v->pvclock_system = where;
+    lock_release(&v->vm->lock);
+    return good;
 }
 
 static bool write_wall(struct vm *vm, uint64_t where)
@@ -54,9 +95,8 @@ static bool publish_steal(struct vcpu *v, uint64_t where)
     gpa_t version_at = GPA(at.v + offsetof(struct pvclock_steal, version));
     uint32_t even = v->steal_version + 2;
     s.version = even - 1;
-    if (!guest_write(&v->vm->mem, version_at, &s.version, sizeof(s.version)) ||
-        !guest_write(&v->vm->mem, at, &s, sizeof(s)) ||
-        !guest_write(&v->vm->mem, version_at, &even, sizeof(even)))
+    if (!write_version(v, version_at, s.version) ||
+        !guest_write(&v->vm->mem, at, &s, sizeof(s)) || !write_version(v, version_at, even))
         return false;
     v->steal_version = even;
     return true;
@@ -112,10 +152,7 @@ bool guest_time_write(struct vcpu *v, uint32_t msr, uint64_t value)
     case PVCLOCK_MSR_WALL:
         return write_wall(v->vm, value);
     case PVCLOCK_MSR_SYSTEM:
-        if ((value & PVCLOCK_SYSTEM_RESERVED) || !publish_clock(v, value))
-            return false;
-        v->pvclock_system = value;
-        return true;
+        return set_clock(v, value);
     default:
         return write_steal(v, value);
     }

@@ -12,8 +12,10 @@
 /* The rows KVM_CLOCK and KVM_STEAL_TIME of msr.def. False: #GP, and nothing has changed. */
 uint64_t guest_time_read(const struct vcpu *v, uint32_t msr);
 MUST_CHECK bool guest_time_write(struct vcpu *v, uint32_t msr, uint64_t value);
-/* Writes v's clock anew: the TSC under it has jumped. */
-void guest_time_publish(struct vcpu *v);
+/* The TSC under vm's clocks is about to jump; has jumped on all its vCPUs. Between the two a reader
+ * tries again. The VM's lock is not held; several may be about it at once. */
+void guest_time_hold(struct vm *vm);
+void guest_time_release(struct vm *vm);
 
 /* The scheduler, with v's VM's space loaded: v leaves the run queue for its CPU at TSC now / is
  * taken off the CPU though it could go on. */

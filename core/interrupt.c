@@ -6,6 +6,7 @@
  */
 #include "core/interrupt.h"
 
+#include "arch/x86/msr.h"
 #include "core/apic_route.h"
 #include "core/backend.h"
 #include "core/host.h"
@@ -13,6 +14,12 @@
 #include "core/sched.h"
 
 #define PIN_OF_IRQ0 2
+
+/* True if this CPU holds v: it may touch v's local APIC and its registers. */
+static bool is_ours(const struct vcpu *v)
+{
+    return v == host_current_vcpu();
+}
 
 uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now)
 {
@@ -33,6 +40,8 @@ void interrupt_follow_tsc(struct vcpu *v)
 {
     uint64_t delta = __atomic_load_n(&v->vm->tsc_offset, __ATOMIC_SEQ_CST) - v->tsc_offset;
     v->tsc_offset += delta;
+    if (is_ours(v)) /* else when it is loaded */
+        (void)backend->set_msr(v, MSR_IA32_TSC, v->tsc_offset);
     vlapic_tsc_moved(&v->apic, delta);
     interrupt_rearm(v);
 }
@@ -89,12 +98,6 @@ bool interrupt_more(const struct vcpu *v)
 bool interrupt_wakes(const struct vcpu *v)
 {
     return v->nmi_pending || (v->wake_on_interrupt && interrupt_next(v) >= 0);
-}
-
-/* True if v's local APIC may be touched by this CPU: v runs here, or has not been started. */
-static bool is_ours(const struct vcpu *v)
-{
-    return v == host_current_vcpu();
 }
 
 /* The level first: who sees the vector must see how it came. */

@@ -49,7 +49,7 @@ void interrupt_device_time(struct vm *vm);
 /* The same timer anew after a device was programmed; the VM's lock is held. */
 void interrupt_rearm_devices(struct vm *vm);
 
-/* The VM's TSC has moved: v's APIC timer follows. */
+/* The VM's TSC has moved: v's own and its APIC timer follow. */
 void interrupt_follow_tsc(struct vcpu *v);
 /* IA32_TSC_ADJUST of all vCPUs. */
 uint64_t vm_tsc_adjust(const struct vm *vm);

@@ -133,29 +133,20 @@ static enum outcome write_debugctl(struct vcpu *v, uint64_t value)
     return backend->set_msr(v, MSR_IA32_DEBUGCTL, value) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
 }
 
-/* On another CPU: a guest that runs there shall not read the old TSC any more. */
-static void load_tsc_offset(void *arg)
-{
-    struct vcpu *v = host_current_vcpu();
-    if (v && v->vm == arg)
-        (void)backend->set_msr(v, MSR_IA32_TSC, 0);
-}
-
-/* The VM's TSC moves by delta, on all its vCPUs alike, and so does what depends on it. An operating
- * system that writes the same adjustment on each of its CPUs moves it once. */
+/* The VM's TSC moves by delta, on all its vCPUs alike, and so does what depends on it. When the
+ * guest goes on nobody reads the old one any more. An operating system that writes the same
+ * adjustment on each of its CPUs moves it once. */
 static void move_tsc(struct vcpu *v, uint64_t delta)
 {
     struct vm *vm = v->vm;
+    guest_time_hold(vm);
     __atomic_fetch_add(&vm->tsc_offset, delta, __ATOMIC_SEQ_CST);
-    (void)backend->set_msr(v, MSR_IA32_TSC, 0);
     interrupt_follow_tsc(v);
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        guest_time_publish(vm->vcpu[i]);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
         if (vm->vcpu[i] != v)
             sched_notify(vm->vcpu[i], REQUEST_TSC);
-    }
-    if (vm->vcpu_count > 1)
-        host_call_others(load_tsc_offset, vm);
+    sched_await_exits(vm, REQUEST_TSC);
+    guest_time_release(vm);
 }
 
 static enum outcome write_tsc(struct vcpu *v, uint64_t value)

@@ -20,7 +20,7 @@ void pvclock_fill(struct pvclock_system *s, uint32_t version, uint64_t tsc, uint
     while (factor < BIT(31) && shift > -31)
         factor <<= 1, shift--;
     memset(s, 0, sizeof(*s));
-    s->version = version & ~1u;
+    s->version = version;
     s->tsc = tsc;
     s->ns = ns;
     s->mul = (uint32_t)factor;

@@ -27,7 +27,7 @@ struct pvclock_wall {
 };
 
 struct pvclock_system {
-    uint32_t version; /* even: not being changed */
+    uint32_t version; /* odd: being changed */
     uint32_t pad0;
     uint64_t tsc;     /* guest TSC at which ... */
     uint64_t ns;      /* ... the VM's clock showed this */
@@ -45,7 +45,7 @@ struct pvclock_steal {
     uint8_t pad[47];
 };
 
-/* The pair (tsc, ns) is one moment; version counts up by 2 with every writing. */
+/* The pair (tsc, ns) is one moment. */
 void pvclock_fill(struct pvclock_system *s, uint32_t version, uint64_t tsc, uint64_t ns,
                   uint64_t tsc_khz);
 /* What a guest computes from it. */

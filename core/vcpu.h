@@ -130,7 +130,7 @@ struct vcpu {
     uint64_t fault_address; /* goes to CR2 with the #PF that waits in exception */
     bool dr_used;       /* the guest has touched debug registers */
     bool dr_live;       /* DR0-3 and DR6 are in the CPU and MOV DR does not exit */
-    uint64_t tsc_offset;       /* the VM's, as far as apic knows */
+    uint64_t tsc_offset;       /* the VM's, as far as this vCPU has followed it */
     struct vcpu_debug debug;
     uint64_t pvclock_system; /* as the guest wrote it */
     uint32_t pvclock_version;

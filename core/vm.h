@@ -126,6 +126,7 @@ struct vm {
     struct vpci pci;
     struct vfwcfg fwcfg;
     struct vtestdev testdev;
+    uint32_t tsc_moves;        /* under way: guest_time_hold() */
     bool want_testdev;         /* devices = +testdev */
     void *testdev_memory;      /* NULL: no test device */
     bool pic_intr;             /* the 8259s' output */

@@ -58,6 +58,7 @@ static struct fake {
     unsigned xcr0_sets, cpuids, tsc_offset_loads, wakes, starts;
     struct vcpu *woken, *started; /* the last ones */
     struct vcpu_start start;
+    void (*during_await)(void); /* sched_await_exits() has been called */
     enum stop_reason stopped;
     char why[VM_END_TEXT], log[200], line[200];
 } fake;
@@ -408,6 +409,8 @@ void sched_await_exits(struct vm *of, uint32_t requests)
 {
     assert_false(lock_held(&of->lock));
     (void)requests;
+    if (fake.during_await)
+        fake.during_await();
 }
 
 void sched_give_way(struct vcpu *v)
@@ -420,11 +423,6 @@ void sched_set_timer(struct sched_timer *t, uint64_t at)
     t->entry.at = at;
 }
 
-void host_call_others(host_call_fn *fn, void *arg)
-{
-    (void)fn;
-    (void)arg;
-}
 
 void host_let_in(void)
 {

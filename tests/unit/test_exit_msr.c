@@ -317,6 +317,45 @@ static void pvclock_system(void **state)
     assert_int_equal(clock_of(CLOCK_AT).version, s.version + 2);
 }
 
+static unsigned odd_clocks;
+
+static void note_versions(void)
+{
+    odd_clocks += clock_of(CLOCK_AT).version & 1;
+    odd_clocks += clock_of(CLOCK_AT + 64).version & 1;
+    if (vm.tsc_moves > 1)
+        return;
+    /* Another one moves it in the meantime, and a clock is set: still nobody is to read. */
+    guest_time_hold(&vm);
+    guest_time_release(&vm);
+    set(&sibling[0], PVCLOCK_MSR_SYSTEM, (CLOCK_AT + 64) | PVCLOCK_ENABLE);
+    odd_clocks += clock_of(CLOCK_AT).version & 1;
+    odd_clocks += clock_of(CLOCK_AT + 64).version & 1;
+}
+
+/* Until every vCPU has the new offset both clocks' versions are odd; then the time has not jumped,
+ * and the next version is even and another one. */
+static void pvclock_moves_with_tsc(void **state)
+{
+    (void)state;
+    struct vcpu *second = fake_add_vcpu(&sibling[0]);
+    set(&vcpu, PVCLOCK_MSR_SYSTEM, CLOCK_AT | PVCLOCK_ENABLE);
+    set(second, PVCLOCK_MSR_SYSTEM, (CLOCK_AT + 64) | PVCLOCK_ENABLE);
+    struct pvclock_system before = clock_of(CLOCK_AT);
+    odd_clocks = 0;
+    fake.during_await = note_versions;
+    set(&vcpu, MSR_IA32_TSC, FAKE_NOW + 3000);
+    assert_int_equal(odd_clocks, 4);
+    struct pvclock_system after = clock_of(CLOCK_AT), other = clock_of(CLOCK_AT + 64);
+    assert_int_equal(after.version & 1, 0);
+    assert_int_equal(other.version & 1, 0);
+    assert_true(after.version > before.version);
+    assert_int_equal(after.tsc, FAKE_NOW + 3000);
+    assert_int_equal(pvclock_read(&after, FAKE_NOW + 3000), pvclock_read(&before, FAKE_NOW));
+    assert_int_equal(pvclock_read(&other, FAKE_NOW + 3000), pvclock_read(&before, FAKE_NOW));
+    assert_int_equal(second->tsc_offset, vm.tsc_offset);
+}
+
 static void pvclock_off(void **state)
 {
     (void)state;
@@ -497,6 +536,7 @@ int main(void)
         cmocka_unit_test_setup(mtrr_values_are_kept_apart, fake_setup),
         cmocka_unit_test_setup(mtrr_checks, fake_setup),
         cmocka_unit_test_setup(pvclock_system, fake_setup),
+        cmocka_unit_test_setup(pvclock_moves_with_tsc, fake_setup),
         cmocka_unit_test_setup(pvclock_off, fake_setup),
         cmocka_unit_test_setup(pvclock_wall, fake_setup),
         cmocka_unit_test_setup(pvclock_bad_addresses, fake_setup),

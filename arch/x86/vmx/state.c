@@ -203,7 +203,7 @@ bool vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
         vmcs_set(GUEST_IA32_DEBUGCTL, value);
         return true;
     case MSR_IA32_TSC:
-        vmcs_set(TSC_OFFSET, v->vm->tsc_offset);
+        vmcs_set(TSC_OFFSET, value);
         return true;
     case MSR_IA32_SPEC_CTRL:
         return first_spec_ctrl(v, value);
@@ -291,7 +291,7 @@ void vmx_load(struct vcpu *v)
         this_cpu()->spec_ctrl_used = xv->spec_ctrl_used;
     }
     write_cr2(v->cr2);
-    vmcs_set(TSC_OFFSET, v->vm->tsc_offset); /* another vCPU may have moved it */
+    vmcs_set(TSC_OFFSET, v->tsc_offset); /* it may have followed a move while it was away */
     /* Enabled breakpoints need the guest's addresses in DR0-3, not the last vCPU's. */
     if (unlikely(v->debug.dr7))
         vmx_load_debug_registers(v);
