@@ -57,7 +57,7 @@ KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
 .PHONY: all help run test soak check unit fuzz-replay fuzz model system clean guests layers headers \
-	docs style cppcheck analyze tools tool-tests bench bench-check boot-ratio
+	docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -216,6 +216,12 @@ CPPCHECK := cppcheck --std=c11 --language=c --enable=warning,performance,portabi
 	-D__GNUC__ --platform=unix64 -j2
 cppcheck: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h $(B)/.setup-check ## static analysis
 	@$(CPPCHECK) $(KERNEL_C) && echo "cppcheck: clean"
+
+# No warnings of the other compiler either: it has others.
+syntax:
+	@$(CC) $(CFLAGS_KERNEL) -fsyntax-only $(KERNEL_C) && echo "$(CC): clean"
+clang: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h $(B)/.setup-check ## the hypervisor's C through clang, for its warnings
+	@$(MAKE) -s --no-print-directory CC=clang syntax
 
 analyze: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h ## gcc -fanalyzer over the hypervisor (slow)
 	@for f in $(KERNEL_C); do gcc $(CFLAGS_KERNEL) -fanalyzer -c -o /dev/null $$f || exit 1; done; \

@@ -553,7 +553,7 @@ static bool is_paused(struct vcpu *v)
 {
     if (likely(!__atomic_load_n(&v->vm->paused, __ATOMIC_SEQ_CST)))
         return false;
-    __atomic_fetch_and(&v->requests, ~REQUEST_PAUSE, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&v->requests, ~(uint32_t)REQUEST_PAUSE, __ATOMIC_SEQ_CST);
     return __atomic_load_n(&v->vm->paused, __ATOMIC_SEQ_CST);
 }
 

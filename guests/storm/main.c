@@ -19,6 +19,7 @@
 #define TIMER_PERIODIC 0x20000u
 #define TIMER_DEADLINE 0x40000u
 #define DIVIDE_BY_1   0xbu
+#define IA32_TSC      0x10
 #define IA32_TSC_DEADLINE 0x6e0
 #define CPUID_1_ECX_DEADLINE BIT(24)
 
@@ -256,6 +257,13 @@ static void msr(void)
     }
 }
 
+/* Moves the clock of all the VM's CPUs. */
+static void tsc(void)
+{
+    for (;;)
+        wrmsr(IA32_TSC, 0);
+}
+
 static void exits(void)
 {
     for (uint32_t n = 0;; n++) {
@@ -274,7 +282,7 @@ static const struct {
     {"deadline", deadline}, {"pit", pit},           {"halt", halt},
     {"uart", uart},     {"debug-port", debug_port}, {"ipi", ipi},
     {"nmi", nmi},       {"memory", memory},         {"ports", ports},
-    {"msr", msr},       {"exits", exits},
+    {"msr", msr},       {"tsc", tsc},               {"exits", exits},
 };
 
 int guest_main(const char *cmdline)
