@@ -45,14 +45,15 @@ static bool in_text(uint64_t a)
     return a >= (uint64_t)image_text_start && a < (uint64_t)image_text_end;
 }
 
-/* The address, and the function it is in: the rest of a line. */
-static void print_symbol(uint64_t a)
+/* The address, and the function it is in: the rest of a line. back: 1 for a return address, since
+ * what a function ends with may be a call that does not return. */
+static void print_symbol(uint64_t a, unsigned back)
 {
     const struct symbols *s = &image_symbols_start;
     const char *names = (const char *)&s->list[s->count];
     const struct symbol *best = NULL;
     for (uint64_t i = 0; i < s->count; i++)
-        if (s->list[i].address <= a)
+        if (s->list[i].address <= a - back)
             best = &s->list[i];
     if (best)
         fmt_write(log_sink, NULL, "%016lx %s+%#lx\n", a, names + best->name, a - best->address);
@@ -60,10 +61,10 @@ static void print_symbol(uint64_t a)
         fmt_write(log_sink, NULL, "%016lx\n", a);
 }
 
-static void print_place(uint64_t a)
+static void print_place(uint64_t a, unsigned back)
 {
     fmt_write(log_sink, NULL, "  ");
-    print_symbol(a);
+    print_symbol(a, back);
 }
 
 /* True if the instruction before a return address is a CALL: E8 rel32, or FF /2 with a short
@@ -92,7 +93,7 @@ static void backtrace(uint64_t rsp)
         top = ALIGN_UP(rsp + 1, 4096);
     for (; (uint64_t)word < top && printed < FRAMES; word++)
         if (in_text(*word) && follows_call(*word)) {
-            print_place(*word);
+            print_place(*word, 1);
             printed++;
         }
 }
@@ -177,7 +178,7 @@ static void print_others(void)
             fmt_write(log_sink, NULL, "vm %s, vCPU %u at %016lx; ", v->vm->name, v->index,
                       c->stopped_guest_rip);
         fmt_write(log_sink, NULL, "%sstopped at ", c->panicked ? "panicked, too; " : "");
-        print_symbol(c->stopped_rip);
+        print_symbol(c->stopped_rip, 0);
     }
 }
 
@@ -208,7 +209,7 @@ static NORETURN void report_failed(uint64_t rip)
     if (!said) {
         said = true;
         fmt_write(log_sink, NULL, "\n  a second panic while the first was reported, at ");
-        print_symbol(rip);
+        print_symbol(rip, 0);
     }
     rest_in_peace();
 }
@@ -234,7 +235,7 @@ void host_exception(const struct exception_frame *f, uint64_t cr2)
               f->rip, f->cs, f->rflags, f->rsp, f->ss, f->rax, f->rbx, f->rcx, f->rdx, f->rsi,
               f->rdi, f->rbp, f->r8, f->r9, f->r10, f->r11, f->r12, f->r13, f->r14, f->r15,
               read_cr0(), cr2, read_cr3(), read_cr4());
-    print_place(f->rip);
+    print_place(f->rip, 0);
     print_where(f->rsp);
     rest_in_peace();
 }

@@ -27,6 +27,7 @@ END = re.compile(rb"^plinth: end: (\d+) ended well, (\d+) failed\s*$")
 LINE_MAX = 8192
 GRACE = 10.0        # seconds for the engine to go after the last line, or to finish a panic report
 CTRL_C = b"\x03"
+ALIVE = b"Plinth: alive"      # the first line of every start
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -59,6 +60,8 @@ class Verdict:
         found = END.match(line)
         if found:
             self.failed = int(found.group(2))
+        elif line == ALIVE:
+            self.failed = None      # the end was a reboot's: this is the machine's next life
         elif line.startswith(b"plinth: panic:"):
             self.panic = True
 
@@ -217,6 +220,8 @@ def _loop(session, read_stdin, is_tty, timeout):
             over_since = over_since or now
             if now - over_since > GRACE:
                 return "over"
+        else:
+            over_since = None
         sources, sinks = session.sources()
         ready, writable, _ = select.select(sources + ([0] if read_stdin else []), sinks, [], 0.1)
         if session.master in ready:
