@@ -18,6 +18,7 @@
 #define FEW        8u
 #define GOOD_NS    1000
 #define ENOUGH_NS  100000000
+#define CORRECTIONS 4u
 #define CORRECT    0xfffffffeu /* ping: add `correction` to your TSC */
 #define DONE       0xffffffffu
 #define GIVE_UP_NS 2000000000
@@ -71,17 +72,24 @@ static bool agrees(const struct tsc_sync *s)
 const char *tsc_sync_lead(struct tsc_sync *s)
 {
     static const char silent[] = "it does not answer while the TSCs are compared";
-    if (!measure(s, 1))
-        return silent;
-    if (agrees(s))
-        return NULL;
-    if (!(cpuid(7, 0).ebx & CPUID_7_EBX_TSC_ADJUST))
-        return "its TSC differs from the boot CPU's, and there is no IA32_TSC_ADJUST";
-    s->correction = -s->skew;
-    s->corrected = true;
-    if (!ask(s, CORRECT) || !measure(s, ROUNDS + 1))
-        return silent;
-    return agrees(s) ? NULL : "its TSC cannot be brought to the boot CPU's";
+    uint32_t question = 1;
+    /* A correction is as wrong as the measurement before it may have been, and the next one may be
+     * better. Corrections alternate with rounds, so no question comes twice in a row. */
+    for (unsigned i = 0;; i++, question += ROUNDS) {
+        if (!measure(s, question))
+            return silent;
+        if (agrees(s))
+            return NULL;
+        if (!(cpuid(7, 0).ebx & CPUID_7_EBX_TSC_ADJUST))
+            return "its TSC differs from the boot CPU's, and there is no IA32_TSC_ADJUST";
+        if (i == CORRECTIONS)
+            break;
+        s->correction = -s->skew;
+        s->corrected = true;
+        if (!ask(s, CORRECT))
+            return silent;
+    }
+    return "its TSC cannot be brought to the boot CPU's";
 }
 
 void tsc_sync_end(struct tsc_sync *s)

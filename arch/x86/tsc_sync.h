@@ -19,8 +19,8 @@ struct tsc_sync {
     bool corrected;
 };
 
-/* On the boot CPU. Measures, corrects if it must and can, measures again. NULL: the TSCs agree to
- * within what can be measured; else why the other CPU must be left out. */
+/* On the boot CPU. Measures, corrects if it must and can, until it is right or hopeless. NULL: the
+ * TSCs agree to within what can be measured; else why the other CPU must be left out. */
 const char *tsc_sync_lead(struct tsc_sync *s);
 /* Ends the other CPU's part; call it always. */
 void tsc_sync_end(struct tsc_sync *s);
