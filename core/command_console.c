@@ -11,8 +11,19 @@
 #include "core/log.h"
 #include "core/vm.h"
 
+/* What changes what the terminal is can be asked for at the terminal only. */
+static bool at_terminal(const struct call *c)
+{
+    if (c->sink == console_sink)
+        return true;
+    REFUSE(c, "that is for who sits at the console; tools/plinth ctl has attach and watch\n");
+    return false;
+}
+
 void command_attach(const struct call *c)
 {
+    if (!at_terminal(c))
+        return;
     if (str_eq(c->argv[0], "all") && !vm_find("all")) {
         struct log_filter everything = {LOG_ALL, NULL};
         SAY(c, "all output from here on; any key leaves\n");
@@ -52,6 +63,8 @@ void command_log(const struct call *c)
     bool time = call_option(c, "--time"), goes_on = call_option(c, "-f");
     uint64_t n = UINT64_MAX, at, end = log_end();
     struct log_line line;
+    if (goes_on && !at_terminal(c))
+        return;
     if (level && !log_level_parse(level, &filter.level)) {
         REFUSE(c, "no level is called '%s'; there are: all info warn error\n", level);
         return;

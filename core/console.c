@@ -137,11 +137,6 @@ void console_vm_raw(struct vm *vm, const char *text, size_t len)
 
 /* --- a guest's console --- */
 
-struct vm *console_attached(void)
-{
-    return attached;
-}
-
 static void replay(const struct vm *vm)
 {
     const struct ring *r = &vm->scrollback;
@@ -186,8 +181,6 @@ static bool has_console(const struct vm *vm)
 void console_attach(struct vm *vm)
 {
     attach_next = vm;
-    if (!vm && attached)
-        detach();
 }
 
 static void show_prompt(void)
@@ -350,6 +343,15 @@ bool console_lock(void)
     return access.wanted;
 }
 
+/* A program has asked for it, or nobody has typed for long. */
+static bool must_lock(void)
+{
+    if (!access.wanted || access.locked)
+        return false;
+    return (access.next && mode != MODE_ANSWER) ||
+           (access.after && host_now() - typed_at > access.after);
+}
+
 /* Enter was pressed behind a password. */
 static void begin_check(void)
 {
@@ -510,6 +512,14 @@ static void lost_guest(void)
     show_prompt();
 }
 
+void console_forget(const struct vm *vm)
+{
+    if (attach_next == vm)
+        attach_next = NULL;
+    if (attached == vm)
+        lost_guest();
+}
+
 void console_poll(void)
 {
     char c;
@@ -521,7 +531,7 @@ void console_poll(void)
         answered(); /* the configuration wants it, no command */
     if (access.checking && pbkdf2_step(&access.work, STEP))
         end_check();
-    if (access.wanted && access.after && !access.locked && host_now() - typed_at > access.after)
+    if (must_lock())
         lock_terminal();
     read_ahead();
     do {

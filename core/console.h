@@ -28,10 +28,10 @@ void console_vm_line(struct vm *vm, const char *line, size_t len);
  * held. */
 void console_vm_raw(struct vm *vm, const char *text, size_t len);
 /* Makes vm's console the terminal as soon as the present answer is written, beginning with what the
- * VM has printed last. NULL: back to the prompt, now. */
+ * VM has printed last. */
 void console_attach(struct vm *vm);
-/* The VM whose console the terminal is, or NULL. */
-struct vm *console_attached(void);
+/* vm's record goes: its console is the terminal no more. */
+void console_forget(const struct vm *vm);
 /* Shows the log from position `at` on as it grows, until a key; once the answer is written. */
 void console_follow(const struct log_filter *filter, uint64_t at, bool time);
 /* A line of the log, with its time if asked for. */

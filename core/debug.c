@@ -358,9 +358,13 @@ static void forget(void)
 
 struct vm *debug_vm(void)
 {
-    if (taken && taken->state != VM_RUNNING)
-        forget();
     return taken;
+}
+
+void debug_vm_ended(const struct vm *vm)
+{
+    if (taken == vm)
+        forget();
 }
 
 static void attach_vcpu(struct vcpu *v, void *arg)

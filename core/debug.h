@@ -53,8 +53,10 @@ enum debug_break { BREAK_SOFTWARE, BREAK_HARDWARE, BREAK_WRITE, BREAK_READ, BREA
 bool debug_attach(struct vm *vm);
 /* Takes all breakpoints out and lets the VM run on. */
 void debug_detach(void);
-/* The VM, or NULL. Notices by itself when it has ended: then it is gone, with its breakpoints. */
+/* The VM, or NULL: then it has ended, and its breakpoints with it. */
 struct vm *debug_vm(void);
+/* vm's vCPUs are off for good. If it was taken, it is not any more: its next life is another. */
+void debug_vm_ended(const struct vm *vm);
 
 /* Asks all vCPUs to stop; debug_stopped() says when they have. */
 void debug_stop_all(void);

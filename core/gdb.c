@@ -8,6 +8,7 @@
 #include "core/gdb.h"
 
 #include "core/commands.h"
+#include "core/console.h"
 #include "core/debug.h"
 #include "core/gdb_packet.h"
 #include "core/gdb_regs.h"
@@ -21,13 +22,15 @@
 #define SIGNAL_INT  "02"
 #define SIGNAL_TRAP "05"
 #define ERROR       "E01"
+#define ENDED       "W00"
 #define MEMORY_MAX  (GDB_PACKET_MAX / 2)
 #define ALL         (-1)
 
 static struct gdb_rx rx;
 static struct gdb_tx tx;
-static struct vm *selected;
+static char selected[CONFIG_NAME_MAX]; /* the VM that the next session gets; "": none was named */
 static bool session;             /* a gdb is there */
+static bool begun;               /* it has got its VM; there is no second one for it */
 static bool wide;                /* it was told of 64-bit registers */
 static bool runs;                /* it waits for a stop */
 static unsigned general;         /* the vCPU that g, m and the like mean */
@@ -96,15 +99,19 @@ static void look_width(struct vcpu *v, void *arg)
     wide = backend->code_bits(v) == 64 || (backend->get_reg(v, VREG_EFER) >> 10 & 1);
 }
 
-/* gdb is there: its VM stops, as it expects of a stub. */
+/* gdb is there: its VM stops, as it expects of a stub. When that VM is gone, its registers are
+ * nobody else's; and the console's password is no matter of which line one comes over. */
 static bool begin(void)
 {
     struct vm *vm = debug_vm();
-    if (vm || !session)
+    if (vm || !session || begun || console_locked())
         return vm;
-    vm = selected && selected->state == VM_RUNNING ? selected : first_running();
+    vm = gdb_selected();
+    if (!vm || vm->state != VM_RUNNING)
+        vm = first_running();
     if (!vm || !debug_attach(vm))
         return false;
+    begun = true;
     general = 0;
     step_thread = ALL;
     debug_inspect(vm->vcpu[0], look_width, NULL);
@@ -119,18 +126,18 @@ static void end(void)
     if (vm)
         log_info("gdb: leaves vm %s, which goes on", vm->name);
     debug_detach();
-    runs = session = false;
+    runs = session = begun = false;
 }
 
-void gdb_select(struct vm *vm)
+void gdb_select(const struct vm *vm)
 {
     end();
-    selected = vm;
+    str_copy(selected, sizeof(selected), vm ? vm->name : "");
 }
 
 struct vm *gdb_selected(void)
 {
-    return selected;
+    return vm_find(selected);
 }
 
 /* --- registers --- */
@@ -394,7 +401,10 @@ static void packet_monitor(const char *at)
         return;
     }
     line[n] = '\0';
-    command_run(line, monitor_sink, &m);
+    if (console_locked())
+        fmt_write(monitor_sink, &m, "the console is locked: its password comes first\n");
+    else
+        command_run(line, monitor_sink, &m);
     flush_monitor(&m);
     answer("OK");
 }
@@ -407,8 +417,6 @@ static void packet_query(char *p)
         packet_xml(p + 31);
     else if (str_eq(p, "qAttached"))
         answer("1");
-    else if (str_starts(p, "qRcmd,"))
-        packet_monitor(p + 6);
     else if (str_eq(p, "qfThreadInfo"))
         packet_threads();
     else if (str_eq(p, "qsThreadInfo"))
@@ -510,12 +518,32 @@ static void packet_stopped(char *p, size_t size)
     }
 }
 
+/* A gdb says hello: one that comes anew finds the VM that the one before it had. */
+static void packet_hello(char *p)
+{
+    session = true;
+    begun = debug_vm() != NULL;
+    if (console_locked() && !begun)
+        log_warn("gdb: refused: the console is locked");
+    packet_query(p);
+}
+
+/* There is no VM: to what asks how it fares, or lets it go on, gdb wants to hear that it ended. */
+static void packet_without_vm(const char *p)
+{
+    bool fares = (*p && strchr("?cCsS", *p)) || str_starts(p, "vCont;");
+    answer(fares ? ENDED : ERROR);
+}
+
 /* False: it has to wait until the VM stands still. */
 static bool packet(char *p, size_t size)
 {
-    if (str_starts(p, "qSupported") || str_starts(p, "vMustReplyEmpty")) {
-        session = session || *p == 'q';
-        packet_query(p);
+    if (str_starts(p, "qSupported")) {
+        packet_hello(p);
+    } else if (str_starts(p, "vMustReplyEmpty")) {
+        answer("");
+    } else if (str_starts(p, "qRcmd,")) {
+        packet_monitor(p + 6);
     } else if (*p == 'D') {
         end();
         answer("OK");
@@ -525,7 +553,7 @@ static bool packet(char *p, size_t size)
         kill_vm();
         answer("OK");
     } else if (!begin()) {
-        answer(*p == '?' ? "W00" : ERROR);
+        packet_without_vm(p);
     } else if (!debug_stopped()) {
         return false;
     } else {
@@ -557,8 +585,8 @@ void gdb_poll(void)
     int c;
     host_debug_poll();
     if (runs && !debug_vm()) {
-        runs = session = false;
-        answer("W00"); /* it has ended */
+        runs = false;
+        answer(ENDED);
     } else if (runs && debug_stopped()) {
         runs = false;
         say_stop();

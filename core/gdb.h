@@ -14,7 +14,7 @@ struct vm;
 /* Takes what has come over the line and answers. Call often. */
 void gdb_poll(void);
 /* The VM that the next gdb gets (NULL: the first that runs). Ends the session that there is. */
-void gdb_select(struct vm *vm);
+void gdb_select(const struct vm *vm);
 struct vm *gdb_selected(void);
 
 #endif

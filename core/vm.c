@@ -8,6 +8,7 @@
 #include "core/backend.h"
 #include "core/code_pages.h"
 #include "core/console.h"
+#include "core/debug.h"
 #include "core/host.h"
 #include "core/lib/fmt.h"
 #include "core/lib/string.h"
@@ -175,12 +176,12 @@ uint64_t vm_record_pages(void)
     return pages;
 }
 
-/* It holds nothing but its record. */
+/* It holds nothing but its record. Who has a VM's address for longer than one command (the console)
+ * is told here; all others have its name. */
 static void forget(struct vm *vm)
 {
     unsigned i = 0;
-    if (console_attached() == vm)
-        console_attach(NULL);
+    console_forget(vm);
     while (vms[i] != vm)
         i++;
     count--;
@@ -401,6 +402,7 @@ static void finish(struct vm *vm)
     bool keep = vm->then == THEN_CONFIG && vm_action(vm) == CONFIG_KEEP;
     vm->state = keep ? VM_KEPT : VM_ENDING;
     lock_release(&vm->lock);
+    debug_vm_ended(vm);
     sched_leave_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         vm->ran += vm->vcpu[i]->ran;
