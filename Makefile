@@ -51,13 +51,16 @@ CFLAGS_HOST   := -std=gnu11 $(WARN) -O1 -g -I. -I$(B)/include
 SAN           := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifneq ($(findstring clang,$(CC)),)
 FREE += -Wno-unused-command-line-argument -Wno-interrupt-service-routine
+CFLAGS_KERNEL += -mstack-alignment=8
+else
+CFLAGS_KERNEL += -mpreferred-stack-boundary=3
 endif
 
 KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
-.PHONY: all help run test soak check unit fuzz-replay fuzz model system clean guests layers headers \
-	docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio
+.PHONY: all help run test soak check size unit fuzz-replay fuzz model system clean guests layers headers \
+	docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -91,21 +94,28 @@ $(B)/kernel/core/loader.o: $(B)/include/dsdt_aml.h
 $(B)/include:
 	@mkdir -p $@
 
-# What exits run is made fast, the rest small.
-HOT := arch/x86/call arch/x86/fpu arch/x86/host arch/x86/lapic arch/x86/smp arch/x86/tsc \
-	arch/x86/vmx/apicv arch/x86/vmx/event arch/x86/vmx/exit arch/x86/vmx/state \
-	core/apic_route core/bus core/cap core/cr core/cr_exit core/cpuid core/event core/exit \
-	core/guest_cpu core/guest_time core/hypercall core/insn core/emulate core/interrupt \
-	core/io_exit core/linear core/machine core/mmio core/mmio_move core/msr core/msr_exit \
-	core/runqueue core/sched core/timerq core/trace_ring core/vcpu core/lib/lock \
-	core/lib/string core/lines core/stringio mm/guest_mem mm/guest_walk drivers/emu/vioapic \
+# What most exits run is made fast, the rest small; tests/bench tells which files those are. Guests
+# have the FPU: without SSE the stack needs no more than 8-byte alignment.
+FAST  := -falign-functions=1 -falign-jumps=1 -falign-loops=1
+SMALL := -Oz
+HOT := arch/x86/fpu arch/x86/host arch/x86/vmx/event arch/x86/vmx/exit core/apic_route core/bus \
+	core/cap core/event core/exit core/guest_cpu core/guest_time core/hypercall core/interrupt \
+	core/io_exit core/lib/lock core/lib/string core/linear core/lines core/machine core/mmio \
+	core/mmio_move core/msr core/msr_exit core/runqueue core/sched core/timerq core/vcpu \
 	drivers/emu/vlapic drivers/emu/vlapic_regs drivers/emu/vlapic_timer drivers/emu/vpic \
-	drivers/emu/vpit drivers/emu/vpm drivers/emu/vuart mm/pool mm/page_alloc
-$(B)/kernel/%.o: %.c $(B)/.setup-build | $(B)/include/asm_offsets.h
-	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CFLAGS_KERNEL) $(if $(filter $*,$(HOT)),,-Os) $(CFLAGS_$(subst /,_,$*)) -MMD -MP -c -o $@ $<
+	drivers/emu/vpit drivers/emu/vuart mm/guest_mem
+# Changes when the flags do: then all is compiled again.
+$(B)/.flags: FORCE
+	@mkdir -p $(B)
+	@echo '$(CC) $(CFLAGS_KERNEL) $(SMALL) $(FAST) $(HOT)' | cmp -s - $@ || \
+	  echo '$(CC) $(CFLAGS_KERNEL) $(SMALL) $(FAST) $(HOT)' > $@
+FORCE:
 
-$(B)/kernel/%.S.o: %.S $(B)/include/asm_offsets.h
+$(B)/kernel/%.o: %.c $(B)/.flags $(B)/.setup-build | $(B)/include/asm_offsets.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS_KERNEL) $(if $(filter $*,$(HOT)),$(FAST),$(SMALL)) $(CFLAGS_$(subst /,_,$*)) -MMD -MP -c -o $@ $<
+
+$(B)/kernel/%.S.o: %.S $(B)/.flags $(B)/include/asm_offsets.h
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(CFLAGS_KERNEL) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
@@ -126,7 +136,7 @@ $(B)/symbols.o: $(B)/symbols.S
 	$(Q)$(CC) $(CFLAGS_KERNEL) -c -o $@ $<
 
 $(B)/plinth.elf: $(B)/plinth.pass1.elf $(B)/symbols.o
-	$(call say,LD,$@)ld $(LDFLAGS_KERNEL) -o $@ $(KOBJ) $(B)/symbols.o
+	$(call say,LD,$@)ld $(LDFLAGS_KERNEL) -Map=$(B)/plinth.map -o $@ $(KOBJ) $(B)/symbols.o
 	@size $@ | awk 'NR==2{printf "  text %d KB, data %d KB, bss %d KB\n",$$1/1024,$$2/1024,$$3/1024}'
 
 -include $(KOBJ:.o=.d)
@@ -193,6 +203,9 @@ fuzz: $(FUZZ:%=$(B)/fuzz/%) ## run libFuzzer on each target (TARGET=, SECONDS=)
 	@for t in $(TARGET); do mkdir -p $(B)/fuzz-new/$$t tests/fuzz/corpus/$$t; \
 	  echo "== $$t"; $(B)/fuzz/$$t -max_total_time=$(SECONDS) -max_len=8192 -print_final_stats=0 \
 	  -verbosity=0 $(B)/fuzz-new/$$t tests/fuzz/corpus/$$t || exit 1; done
+
+size: $(B)/plinth.elf ## code, constants and data by part
+	@$(PYTHON) tools/size
 
 layers: ## who may include whom
 	@$(PYTHON) tools/layers

@@ -223,7 +223,7 @@ void host_exception(const struct exception_frame *f, uint64_t cr2)
         report_failed(f->rip);
     log_set_output(NULL);
     fmt_write(log_sink, NULL,
-              "\nplinth: panic: exception %lu in the hypervisor, error code %#lx\n", f->vector,
+              "\nplinth: panic: exception %u in the hypervisor, error code %#lx\n", f->vector,
               f->error_code);
     fmt_write(log_sink, NULL,
               "  rip %016lx cs %04lx rflags %lx rsp %016lx ss %04lx\n"

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entry stubs for all 256 vectors, 16 bytes apart, and the common path that saves registers into a
+ * Entry stubs for all 256 vectors, 9 bytes apart, and the common path that saves registers into a
  * struct exception_frame. SDM: "Interrupt and Exception Handling".
  */
     .section .text, "ax", @progbits
-    .balign 16
     .globl exception_stubs
 exception_stubs:
     .set vector, 0
     .rept 256
-    .balign 16
+    .set stub, .
     /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP and 29, 30 push an error code themselves. */
     .if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || \
         (vector == 21) || (vector == 29) || (vector == 30)
     .else
     push $0
     .endif
-    push $vector
-    jmp exception_common
+    /* As a signed byte the number takes two bytes of code; exception_handle() knows. */
+    push $(vector - (vector >> 7 << 8))
+    .byte 0xe9 /* JMP rel32, so that each is of one length */
+    .long exception_common - . - 4
+    .org stub + 9, 0x90
     .set vector, vector + 1
     .endr
 

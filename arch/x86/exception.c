@@ -12,7 +12,7 @@
 #include "arch/x86/seg.h"
 #include "core/host.h"
 
-extern const char exception_stubs[]; /* 256 stubs, 16 bytes each */
+extern const char exception_stubs[]; /* 256 stubs, STUB_SIZE each */
 
 struct fixup {
     uint64_t at, resume;
@@ -26,12 +26,13 @@ static struct idt_entry idt[256];
 static interrupt_fn *interrupt_handler;
 static nmi_fn *nmi_handler;
 
+#define STUB_SIZE      9
 #define GATE_INTERRUPT (UINT64_C(0x8e) << 40)
 
 void exception_init(void)
 {
     for (unsigned i = 0; i < ARRAY_LEN(idt); i++) {
-        uint64_t stub = (uint64_t)exception_stubs + i * 16;
+        uint64_t stub = (uint64_t)exception_stubs + i * STUB_SIZE;
         uint64_t ist = i == VECTOR_NMI ? IST_NMI : i == VECTOR_DF ? IST_DF
                        : i == VECTOR_MC ? IST_MC : 0;
         idt[i].low = (stub & 0xffff) | (uint64_t)SEL_CODE << 16 | ist << 32 | GATE_INTERRUPT |
@@ -82,7 +83,7 @@ static bool fix_up(struct exception_frame *f)
 void exception_handle(struct exception_frame *f)
 {
     if (f->vector >= 32) {
-        interrupt_deliver((uint8_t)f->vector);
+        interrupt_deliver(f->vector);
         return;
     }
     if (f->vector == VECTOR_NMI) {

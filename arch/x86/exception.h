@@ -10,7 +10,9 @@
 
 struct exception_frame {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
-    uint64_t vector, error_code;
+    uint8_t vector;
+    uint8_t pushed[7]; /* the sign of the byte that a stub pushed: no meaning */
+    uint64_t error_code;
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
