@@ -113,6 +113,8 @@ static void dump_core(const struct call *c, const struct vm *vm)
                vm->memory >> 20, vm->name);
         return;
     }
+    if (!job_may_start(c, step))
+        return;
     str_copy(name, sizeof(name), vm->name);
     life = vm->started_ns;
     next = vcpu_next = 0;

@@ -59,10 +59,10 @@ static void top_vcpu(fmt_sink_fn *sink, void *ctx, struct vcpu *v)
     fmt_write(sink, ctx, "\n");
 }
 
-static void top_picture(fmt_sink_fn *sink, void *ctx)
+static void top_picture(fmt_sink_fn *sink, void *ctx, bool clears)
 {
     uint64_t up = host_uptime_ns() / 1000000;
-    fmt_write(sink, ctx, "%s  up %lu.%03lu s; idle:", top_clears ? "\x1b[H\x1b[J" : "", up / 1000,
+    fmt_write(sink, ctx, "%s  up %lu.%03lu s; idle:", clears ? "\x1b[H\x1b[J" : "", up / 1000,
               up % 1000);
     for (unsigned i = 0; i < host_cpu_count(); i++)
         fmt_write(sink, ctx, " CPU %u %u.%u %%", i, stat_cpu_idle(i) / 10, stat_cpu_idle(i) % 10);
@@ -73,7 +73,7 @@ static void top_picture(fmt_sink_fn *sink, void *ctx)
         for (unsigned k = 0; vm->state == VM_RUNNING && k < vm->vcpu_count; k++)
             top_vcpu(sink, ctx, vm->vcpu[k]);
     }
-    if (top_clears)
+    if (clears)
         fmt_write(sink, ctx, "  any key ends it\n");
 }
 
@@ -134,7 +134,7 @@ static uint64_t top_next(void)
 
 static uint64_t top_step(fmt_sink_fn *sink, void *ctx)
 {
-    top_picture(sink, ctx);
+    top_picture(sink, ctx, top_clears);
     return top_next();
 }
 
@@ -147,13 +147,18 @@ static uint64_t top_step_json(fmt_sink_fn *sink, void *ctx)
 void command_top(const struct call *c)
 {
     const char *times = call_option(c, "-n");
-    top_left = c->json ? 1 : UINT64_MAX;
-    if (times && (!call_number(times, &top_left) || !top_left)) {
+    uint64_t wanted = c->json ? 1 : UINT64_MAX;
+    if (times && (!call_number(times, &wanted) || !wanted)) {
         REFUSE(c, "-n %s: how often, from 1 on\n", times);
-        return;
+    } else if (wanted == 1 && c->json) {
+        top_json(c->sink, c->ctx);
+    } else if (wanted == 1) {
+        top_picture(c->sink, c->ctx, false);
+    } else if (job_may_start(c, top_step) && job_may_start(c, top_step_json)) {
+        top_left = wanted;
+        top_clears = !times && !c->json;
+        job_start(c, c->json ? top_step_json : top_step, NULL, wanted == UINT64_MAX);
     }
-    top_clears = !times && !c->json;
-    job_start(c, c->json ? top_step_json : top_step, NULL, top_left == UINT64_MAX);
 }
 
 /* --- exits --- */

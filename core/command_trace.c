@@ -340,6 +340,8 @@ void command_trace_dump(const struct call *c)
         REFUSE(c, "there are no records; trace start begins\n");
         return;
     }
+    if (!job_may_start(c, dump_step))
+        return;
     memset(&dump, 0, sizeof(dump));
     job_start(c, dump_step, NULL, false);
 }

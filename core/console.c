@@ -195,7 +195,7 @@ static void lock_terminal(void)
 {
     if (mode == MODE_GUEST)
         detach();
-    if (job_running())
+    if (job_running(JOB_CONSOLE))
         job_key(0x03); /* ends any */
     answer_drop();
     access.next = false;
@@ -316,7 +316,7 @@ static void run_line(void)
     bool paged = terminal.pager == PAGER_ON || (terminal.pager == PAGER_AUTO && terminal.answers);
     answer_begin(paged && !for_program(text) ? terminal.height - 1 : 0, terminal.width);
     command_run(text, console_sink, NULL);
-    if (job_running())
+    if (job_running(JOB_CONSOLE))
         answer_begin(0, 0);
 }
 
@@ -457,7 +457,7 @@ static void read_ahead(void)
     while (ring_room(&ahead) && (c = control_next_key()) >= 0) {
         if (c == CONSOLE_ESCAPE && mode == MODE_GUEST)
             ring_init(&ahead, ahead_buffer, sizeof(ahead_buffer)); /* before it: void */
-        if (c == 0x03 && mode == MODE_ANSWER && !answer_paused() && !job_running())
+        if (c == 0x03 && mode == MODE_ANSWER && !answer_paused() && !job_running(JOB_CONSOLE))
             answer_drop();
         else
             ring_put(&ahead, (char)c);
@@ -484,8 +484,9 @@ uint64_t console_deadline(void)
 {
     if (has_work() || access.checking)
         return 0;
-    bool job = mode == MODE_ANSWER && answer_empty();
-    uint64_t at = min_u64(host_console_deadline(), job ? job_deadline() : UINT64_MAX);
+    uint64_t at = min_u64(host_console_deadline(), job_deadline(JOB_PROGRAM));
+    if (mode == MODE_ANSWER && answer_empty())
+        at = min_u64(at, job_deadline(JOB_CONSOLE));
     if (access.locked)
         return ring_used(&ahead) ? min_u64(at, access.not_before) : at;
     return access.wanted && access.after ? min_u64(at, typed_at + access.after) : at;
@@ -495,10 +496,10 @@ uint64_t console_deadline(void)
 static void move_answer(void)
 {
     char c;
-    if (job_running() && ring_used(&ahead) &&
+    if (job_running(JOB_CONSOLE) && ring_used(&ahead) &&
         job_key(ahead.buf[ahead.tail & (ahead.size - 1)]) && ring_get(&ahead, &c))
         answer_drop();
-    if (!answer_move() || (job_running() && job_poll()) || !answer_move())
+    if (!answer_move() || (job_running(JOB_CONSOLE) && job_poll(JOB_CONSOLE)) || !answer_move())
         return;
     answered();
 }

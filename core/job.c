@@ -1,73 +1,110 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command that goes on. Boot CPU only.
+ * Commands that go on: one at the console, one for a program. Boot CPU only.
  */
 #include "core/job.h"
 
 #include "core/console.h"
+#include "core/control.h"
 #include "core/host.h"
 
 #define LOOK_NS   2000000 /* how often a busy line is looked at */
 #define CTRL_C    0x03
 
-static job_fn *step; /* NULL: none */
-static void (*at_end)(void);
-static bool ends_by_any_key;
-static uint64_t due; /* TSC */
+static struct job {
+    job_fn *step; /* NULL: none */
+    void (*end)(void);
+    fmt_sink_fn *sink;
+    void *ctx;
+    bool any_key;
+    uint64_t due; /* TSC */
+} jobs[JOB_OWNERS];
 
-static void finish(void)
+static void finish(struct job *j)
 {
-    step = NULL;
-    if (at_end)
-        at_end();
+    j->step = NULL;
+    if (j->end)
+        j->end();
 }
 
-bool job_start(const struct call *c, job_fn *fn, void (*end)(void), bool any_key)
+/* Whose the answer is; JOB_OWNERS: nobody's who would wait for it. */
+static enum job_owner owner_of(const struct call *c)
 {
-    if (c->sink != console_sink) {
-        while (fn(c->sink, c->ctx) == 0)
-            ;
-        if (end)
-            end();
+    return c->sink == console_sink ? JOB_CONSOLE : c->sink == control_sink ? JOB_PROGRAM
+                                                                           : JOB_OWNERS;
+}
+
+bool job_may_start(const struct call *c, job_fn *step)
+{
+    for (unsigned i = 0; i < JOB_OWNERS; i++) {
+        if (jobs[i].step != step)
+            continue;
+        REFUSE(c, "another one is under way %s: wait until it is done\n",
+               i == JOB_CONSOLE ? "at the console" : "for a program");
         return false;
     }
-    step = fn;
-    at_end = end;
-    ends_by_any_key = any_key;
-    due = 0;
     return true;
 }
 
-bool job_running(void)
+void job_start(const struct call *c, job_fn *step, void (*end)(void), bool any_key)
 {
-    return step != NULL;
+    enum job_owner who = owner_of(c);
+    struct job j = {step, end, c->sink, c->ctx, any_key, 0};
+    if (who != JOB_OWNERS) {
+        jobs[who] = j;
+        return;
+    }
+    while (step(c->sink, c->ctx) == 0)
+        ;
+    finish(&j);
 }
 
-bool job_poll(void)
+bool job_running(enum job_owner who)
 {
+    return jobs[who].step != NULL;
+}
+
+/* Whether its line takes a step's worth of text, which frames make longer by a half. */
+static bool has_room(enum job_owner who)
+{
+    return who == JOB_CONSOLE ? host_console_room() >= JOB_ROOM
+                              : host_control_room() >= 2 * JOB_ROOM;
+}
+
+bool job_poll(enum job_owner who)
+{
+    struct job *j = &jobs[who];
     uint64_t now = host_now();
-    if (now < due)
+    if (now < j->due)
         return true;
-    if (host_console_room() < JOB_ROOM) {
-        due = now + host_ns_to_tsc(LOOK_NS);
+    if (!has_room(who)) {
+        j->due = now + host_ns_to_tsc(LOOK_NS);
         return true;
     }
-    due = step(console_sink, NULL);
-    if (due != JOB_DONE)
+    j->due = j->step(j->sink, j->ctx);
+    /* A program that wants the next picture of a live view asks again. */
+    if (j->due != JOB_DONE && (who == JOB_CONSOLE || !j->due))
         return true;
-    finish();
+    finish(j);
     return false;
 }
 
 bool job_key(char c)
 {
-    if (!ends_by_any_key && c != CTRL_C)
+    struct job *j = &jobs[JOB_CONSOLE];
+    if (!j->any_key && c != CTRL_C)
         return false;
-    finish();
+    finish(j);
     return true;
 }
 
-uint64_t job_deadline(void)
+void job_stop(enum job_owner who)
 {
-    return step ? due : UINT64_MAX;
+    if (jobs[who].step)
+        finish(&jobs[who]);
+}
+
+uint64_t job_deadline(enum job_owner who)
+{
+    return jobs[who].step ? jobs[who].due : UINT64_MAX;
 }

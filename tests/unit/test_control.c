@@ -12,6 +12,10 @@
 #include <cmocka.h>
 
 #include "core/control.c"
+#include "core/control_command.c"
+#include "core/control_console.c"
+#include "core/control_file.c"
+#include "core/control_line.c"
 
 /* --- what is around it --- */
 
@@ -48,12 +52,30 @@ static int next(void)
 int host_control_read(void) { return apart ? next() : -1; }
 int host_console_read(void) { return apart ? -1 : next(); }
 
+/* A command that goes on: so many more pieces of a byte. */
+static unsigned job_left, job_starts;
+static fmt_sink_fn *job_sink;
+static void *job_ctx;
+
+bool job_running(enum job_owner who) { return who == JOB_PROGRAM && job_left; }
+void job_stop(enum job_owner who) { job_left = who == JOB_PROGRAM ? 0 : job_left; }
+
+bool job_poll(enum job_owner who)
+{
+    assert_int_equal(who, JOB_PROGRAM);
+    job_sink(job_ctx, "+", 1);
+    return --job_left;
+}
+
 enum command_status command_run(char *line, fmt_sink_fn *sink, void *ctx)
 {
     runs++;
     str_copy(last_line, sizeof(last_line), line);
     for (size_t i = 0; i < say_bytes; i++)
         sink(ctx, &(char){(char)('a' + i % 26)}, 1);
+    job_left = job_starts;
+    job_sink = sink;
+    job_ctx = ctx;
     return COMMAND_REFUSED;
 }
 
@@ -164,7 +186,7 @@ static int setup(void **state)
     guest_exists = true;
     apart = frames_only = locked = false;
     keys_len = keys_at = sent_len = sent_seen = 0;
-    runs = kicks = drops = typed = 0;
+    runs = kicks = drops = typed = job_starts = job_left = 0;
     say_bytes = 5;
     pending.len = 0;
     return 0;
@@ -223,7 +245,7 @@ static void a_long_answer_is_whole_and_not_kept(void **state)
     run();
     uint32_t crc = 0, total = 0;
     for (f = expect('a'); f.type == 'a'; assert_true(got(&f))) {
-        assert_int_equal(f.seq, total / PIECE);
+        assert_int_equal(f.seq, total / CONTROL_PIECE);
         crc = crc32(crc, f.payload + 4, f.len - 4);
         total += (uint32_t)f.len - 4;
     }
@@ -234,6 +256,51 @@ static void a_long_answer_is_whole_and_not_kept(void **state)
     f = expect('e');
     assert_int_equal(f.payload[5], 1);
     assert_int_equal(runs, 1);
+}
+
+static void an_answer_that_goes_on_ends_with_it(void **state)
+{
+    (void)state;
+    struct frame f;
+    hello();
+    job_starts = 3;
+    request('C', 1, 0, "\1\0\0\0dump", 8);
+    run();
+    request('C', 2, 0, "\1\0\0\0dump", 8); /* impatience */
+    request('C', 3, 0, "\2\0\0\0dump", 8);
+    run();
+    f = expect('x');
+    assert_int_equal(f.seq, 3);
+    assert_false(got(&f));
+    run();
+    f = expect('a');
+    assert_memory_equal(f.payload, "\1\0\0\0abcde+++", 12);
+    f = expect('e');
+    assert_int_equal(get32(f.payload + 6), 8);
+    assert_int_equal(runs, 1);
+    run();
+    assert_false(got(&f));
+}
+
+/* Whoever says hello next gets none of it, and may ask for the same. */
+static void an_answer_is_dropped_with_its_session(void **state)
+{
+    (void)state;
+    struct frame f;
+    hello();
+    job_starts = 100;
+    request('C', 1, 0, "\1\0\0\0dump", 8);
+    run();
+    hello();
+    assert_int_equal(job_left, 0);
+    run();
+    assert_false(got(&f));
+    job_starts = 0;
+    request('C', 1, 0, "\1\0\0\0dump", 8);
+    run();
+    expect('a');
+    expect('e');
+    assert_int_equal(runs, 2);
 }
 
 static void lines_that_are_none_are_refused(void **state)
@@ -381,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup(without_hello_nothing_is_done, setup),
         cmocka_unit_test_setup(a_command_is_answered_and_run_once, setup),
         cmocka_unit_test_setup(a_long_answer_is_whole_and_not_kept, setup),
+        cmocka_unit_test_setup(an_answer_that_goes_on_ends_with_it, setup),
+        cmocka_unit_test_setup(an_answer_is_dropped_with_its_session, setup),
         cmocka_unit_test_setup(lines_that_are_none_are_refused, setup),
         cmocka_unit_test_setup(a_locked_console_refuses, setup),
         cmocka_unit_test_setup(a_console_and_its_input, setup),

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
-from plinthlib import vmlinux
+from plinthlib import kallsyms, vmlinux
 from plinthlib.base import BUILD, Failure, need_packages, run_quietly, say
 
 ASSETS = os.path.join(BUILD, "assets")
@@ -115,11 +115,14 @@ def make_vmlinux(target):
     extract(source, target)
 
 
-def extract(source, target):
-    """The ELF kernel of one bzImage as a file of its own."""
+def extract(source, target, symbols=False):
+    """The ELF kernel of one bzImage as a file of its own; with the symbols of its own table."""
     try:
         with open(source, "rb") as f:
             elf, packer = vmlinux.extract(f.read())
+        if symbols:
+            elf, count = kallsyms.add(elf)
+            packer += f", {count} symbols"
         with open(target + ".new", "wb") as f:
             f.write(elf)
         os.replace(target + ".new", target)

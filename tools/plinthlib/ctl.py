@@ -11,7 +11,7 @@ import termios
 import time
 import tty
 
-from plinthlib import link
+from plinthlib import core as cores, link, trace as traces
 from plinthlib.base import Failure, say
 
 REFUSED, USAGE = 1, 2
@@ -23,8 +23,8 @@ commands:
   watch [--for SEC] [--until REGEX]   what is printed, as it comes
   top [--once] [--every SEC]     who uses the machine, refreshed
   push KIND FILE [NAME]          a kernel or an initrd into the store ('store list' shows it)
-  trace -o FILE                  what 'trace dump' answers
-  core NAME -o FILE              a VM's state as an ELF core
+  trace -o FILE                  what 'trace dump' answers; .json, .svg, .html, .txt: made of it
+  core NAME -o FILE [--all]      a VM's state as an ELF core, for gdb
   anything else                  a command of the console, such as: vm list --json
 
 exit status: 0 done, 1 refused, 2 wrong use, 4 no connection or no answer
@@ -220,19 +220,18 @@ def push(line, words):
     return 0
 
 
-def _to_file(line, text, path):
-    """The answer into a file, which is there only when it is whole."""
+def _to_file(line, text, path, write):
+    """What write(answer) makes of it, which is there only when the answer is whole."""
     parts = []
     status = line.command(text, parts.append)
     if status:
         sys.stderr.buffer.write(parts[0])
         return status
     try:
-        with open(path, "wb") as f:
-            f.write(parts[0])
+        write(parts[0])
+        say(f"{path}: {os.path.getsize(path) >> 10} KiB")
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}", USAGE) from None
-    say(f"{path}: {len(parts[0]) >> 10} KiB")
     return 0
 
 
@@ -240,12 +239,22 @@ def trace(line, words):
     if "-o" not in words:
         return command(line, ["trace", *words])
     o = _options("trace", words, (["-o"], {"dest": "path", "required": True}))
-    return _to_file(line, "trace dump", o.path)
+
+    def write(answer):
+        if traces.knows(o.path):
+            traces.write(traces.parse(answer.decode("latin-1"), "trace dump"), o.path)
+            return
+        with open(o.path, "wb") as f:
+            f.write(answer)
+
+    return _to_file(line, "trace dump", o.path, write)
 
 
 def core(line, words):
-    o = _options("core", words, (["name"], {}), (["-o"], {"dest": "path", "required": True}))
-    return _to_file(line, quoted(["dump", o.name, "--core"]), o.path)
+    o = _options("core", words, (["name"], {}), (["-o"], {"dest": "path", "required": True}),
+                 (["--all"], {"action": "store_true"}))
+    text = quoted(["dump", o.name, "--core", *(["--all"] if o.all else [])])
+    return _to_file(line, text, o.path, lambda answer: cores.write(cores.read(answer), o.path))
 
 
 VERBS = {"attach": attach, "watch": watch, "top": top, "push": push, "trace": trace, "core": core}

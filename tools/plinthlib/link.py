@@ -180,7 +180,7 @@ class Link:
     def _command_once(self, line):
         number = random.randrange(1, 1 << 32)
         request = struct.pack("<I", number) + line.encode("latin-1", "replace")
-        wait, pieces, silent_since = FIRST_WAIT, {}, time.monotonic()
+        wait, pieces, silent_since = FIRST_WAIT, [], time.monotonic()
         self.send("C", request)
         while True:
             got, _ = self.receive(wait)
@@ -198,15 +198,15 @@ class Link:
             if got.type not in "ae" or got.payload[:4] != request[:4]:
                 continue
             if got.type == "a":
-                pieces.setdefault(len(pieces), got)
+                pieces.append(got)
                 continue
             _, status, before, total, crc = struct.unpack("<IBBII", got.payload)
-            text = _joined([pieces[i] for i in sorted(pieces)])
+            text = _joined(pieces)
             if len(text) == total and binascii.crc32(text) == crc:
                 return status, text
             if before:      # too long to be kept: only what shows something is
                 return status, None
-            pieces = {}
+            pieces = []
             self.send("C", request)
 
     def subscribe(self, log=False, console=""):
@@ -276,9 +276,9 @@ class Link:
 
 def _joined(frames):
     """The text of an answer; a piece that came twice counts once."""
-    text, seen = b"", None
+    seen, pieces = None, []
     for f in frames:
         if f.seq != seen:
-            text += f.payload[4:]
+            pieces.append(f.payload[4:])
         seen = f.seq
-    return text
+    return b"".join(pieces)

@@ -118,12 +118,17 @@ class Trace:
 
 
 def read(path):
-    trace = Trace()
     with open(path, encoding="utf-8", errors="replace") as f:
-        for line in re.split(r"\r*\n", f.read()):
-            found = LINE.search(CONTROL.sub("", line))
-            if found:
-                trace.add(found.group(0))
+        return parse(f.read(), path)
+
+
+def parse(text, path):
+    """The trace in a log that has been read from `path`."""
+    trace = Trace()
+    for line in re.split(r"\r*\n", text):
+        found = LINE.search(CONTROL.sub("", line))
+        if found:
+            trace.add(found.group(0))
     if not trace.khz or not trace.records:
         raise Failure(f"{path}: no trace in it: type `trace start`, later `trace dump`, and keep "
                       "what the serial line says (tools/plinth run --log)")
@@ -375,16 +380,24 @@ def page(trace):
 WRITERS = {".json": chrome, ".txt": summary, ".svg": svg, ".html": page}
 
 
+def knows(path):
+    return os.path.splitext(path)[1] in WRITERS
+
+
+def write(trace, path):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(WRITERS[os.path.splitext(path)[1]](trace))
+
+
 def convert(log, output):
     """Writes each of output (by its ending), or the text summary to stdout."""
     for path in output:
-        if os.path.splitext(path)[1] not in WRITERS:
+        if not knows(path):
             raise Failure(f"{path}: the name has to end in " + ", ".join(WRITERS), 2)
     try:
         trace = read(log)
         for path in output:
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(WRITERS[os.path.splitext(path)[1]](trace))
+            write(trace, path)
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}", 2) from None
     if not output:
