@@ -119,9 +119,8 @@ static bool may_send(const struct uart *u)
     return u->flow != UART_FLOW_RTS || (in8(u->base + REG_MSR) & MSR_CTS);
 }
 
-/* What the line has and takes now. Whoever reads or writes does this, too: 16 bytes come in 1.4 ms,
- * and an answer takes longer than that. */
-static void service(struct uart *u)
+/* What the line has and takes now. */
+static void service_once(struct uart *u)
 {
     char c;
     uint8_t status = in8(u->base + REG_LSR);
@@ -137,17 +136,22 @@ static void service(struct uart *u)
     want_tx_interrupt(u, u->urgent || ring_used(&u->tx));
 }
 
-void uart_poll(struct uart *u)
+/* Whoever reads or writes does this, too: 16 bytes come in 1.4 ms, and an answer takes longer than
+ * that. Until the UART has no cause left: its line is edge-triggered at the IOAPIC, and a byte that
+ * came between the two looks of service_once() would get no interrupt, nor those behind it. */
+static void service(struct uart *u)
 {
-    if (!u->present)
-        return;
-    /* Until the UART has no cause left: its line is edge-triggered at the IOAPIC, so a cause that
-     * stays would be the last interrupt ever. */
     for (unsigned round = 0; round < POLL_ROUNDS; round++) {
-        service(u);
+        service_once(u);
         if (in8(u->base + REG_IIR) & IIR_NONE)
             break;
     }
+}
+
+void uart_poll(struct uart *u)
+{
+    if (u->present)
+        service(u);
 }
 
 void uart_write(struct uart *u, const char *text, size_t len)
