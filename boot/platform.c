@@ -266,7 +266,12 @@ void host_console_flow(enum host_flow flow)
 
 uint64_t host_console_lost(void)
 {
-    return console_uart.lost;
+    return console_uart.lost + console_uart.overruns;
+}
+
+bool host_lines_overran(void)
+{
+    return console_uart.overruns || control_uart.overruns || debug_uart.overruns;
 }
 
 /* --- the debugger's line --- */

@@ -24,6 +24,11 @@ static bool active;         /* a program is there */
 
 /* --- sessions --- */
 
+bool control_has_session(void)
+{
+    return active;
+}
+
 static void close_session(void)
 {
     control_command_drop();

@@ -16,6 +16,8 @@
 void control_poll(void);
 /* The next key of the console's line that is an operator's and belongs to no frame, or -1. */
 int control_next_key(void);
+/* A program is there. */
+bool control_has_session(void);
 /* What a program's commands say goes here. */
 void control_sink(void *ctx, const char *text, size_t len);
 /* On any CPU, with any locks below LOCK_ORDER_CONTROL: text that was printed, and an attached VM's

@@ -85,6 +85,11 @@ static void say_stop(void)
 
 /* --- the session --- */
 
+bool gdb_has_session(void)
+{
+    return session;
+}
+
 static struct vm *first_running(void)
 {
     for (unsigned i = 0; i < vm_count(); i++)

@@ -13,6 +13,8 @@ struct vm;
 
 /* Takes what has come over the line and answers. Call often. */
 void gdb_poll(void);
+/* A gdb is there. */
+bool gdb_has_session(void);
 /* The VM that the next gdb gets (NULL: the first that runs). Ends the session that there is. */
 void gdb_select(const struct vm *vm);
 struct vm *gdb_selected(void);

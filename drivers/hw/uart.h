@@ -27,6 +27,7 @@ struct uart {
     char urgent;         /* XON or XOFF: goes out before everything else; 0: none */
     uint8_t flow;        /* enum uart_flow */
     uint64_t lost;       /* bytes that came while the input ring was full */
+    uint64_t overruns;   /* how often the UART lost some because nobody fetched them in time */
 };
 
 /* Over two buffers whose sizes are powers of two. */
