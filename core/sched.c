@@ -843,8 +843,8 @@ static uint64_t boot_cpu_deadline(void)
     return min_u64(console_deadline(), stat_deadline());
 }
 
-/* 16 bytes come in 1.4 ms. Where an interrupt ends a guest's turn at once, nobody has to hurry; Bochs
- * shows a guest that runs with interrupts off none of ours, and its UART has lost bytes by then. */
+/* 16 bytes come in 1.4 ms. Where an interrupt ends a guest's turn at once, nobody has to hurry;
+ * Bochs shows a guest that runs with interrupts off none of ours. */
 static bool lines_need_us(void)
 {
     return unlikely(host_lines_overran()) && (gdb_has_session() || control_has_session());
