@@ -79,6 +79,9 @@ size_t debug_read_physical(struct vcpu *v, uint64_t gpa, void *buf, size_t n);
 bool debug_set_break(struct vcpu *v, enum debug_break kind, uint64_t gva, unsigned size);
 void debug_clear_break(struct vcpu *v, enum debug_break kind, uint64_t gva, unsigned size);
 
+/* Takes all of them out, of memory and of the debug registers. All vCPUs stand still. */
+void debug_break_remove_all(struct vm *vm);
+
 /* Calls fn(v, arg) with v's registers at hand and its VM's memory in the window. */
 void debug_inspect(struct vcpu *v, void (*fn)(struct vcpu *v, void *arg), void *arg);
 

@@ -25,6 +25,7 @@ static struct gdb_rx rx;
 static char selected[CONFIG_NAME_MAX]; /* the VM that the next session gets; "": none was named */
 static bool session;             /* a gdb is there */
 static bool begun;               /* it has got its VM; there is no second one for it */
+static bool inherits;            /* from a gdb that did not detach: its breakpoints are there */
 
 /* --- answers --- */
 
@@ -180,7 +181,7 @@ static void packet_stopped(char *p, size_t size)
 static void packet_hello(char *p)
 {
     session = true;
-    begun = debug_vm() != NULL;
+    begun = inherits = debug_vm() != NULL;
     if (console_locked() && !begun)
         log_warn("gdb: refused: the console is locked");
     gdb_packet_query(p);
@@ -215,6 +216,9 @@ static bool packet(char *p, size_t size)
     } else if (!debug_stopped()) {
         return false;
     } else {
+        if (inherits)
+            debug_break_remove_all(debug_vm());
+        inherits = false;
         packet_stopped(p, size);
     }
     return true;

@@ -115,5 +115,6 @@ void gdb_packet_thread(const char *at)
 void gdb_packet_alive(const char *at)
 {
     int who;
-    gdb_answer(gdb_thread(&at, &who) && who != GDB_ALL && gdb_vcpu((unsigned)who) ? "OK" : GDB_ERROR);
+    bool alive = gdb_thread(&at, &who) && who != GDB_ALL && gdb_vcpu((unsigned)who);
+    gdb_answer(alive ? "OK" : GDB_ERROR);
 }
