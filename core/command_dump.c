@@ -15,16 +15,25 @@
 #include "core/lib/string.h"
 #include "core/report.h"
 #include "core/vm.h"
+#include "mm/guest_trace.h"
 
-#define LIMIT   MIB(64)
+#define LIMIT       MIB(64)
+#define STACK_PAGES 4  /* from where RSP points upwards */
+#define CHOSEN_MAX  32 /* pages: RIP's and the stack's, and the tables that lead there */
 /* A step looks at empty pages for so long: interrupts are off meanwhile, and from 1.4 ms on lines
  * at 115200 baud would lose bytes. */
-#define LOOK_NS 700000
+#define LOOK_NS     700000
 
 static char name[CONFIG_NAME_MAX]; /* of the VM whose dump is under way */
 static uint64_t life;     /* its started_ns: another life has other memory */
 static uint64_t next;     /* byte of RAM */
 static unsigned vcpu_next;
+static bool stacks;       /* only what the vCPUs have at hand */
+static struct {
+    unsigned vcpu;        /* the next one whose pages are chosen */
+    unsigned n, done;
+    uint64_t gpa[CHOSEN_MAX];
+} chosen;
 static uint64_t lines;
 static uint8_t page[PAGE_SIZE];
 static uint8_t coded[CORE_RLE_MAX(PAGE_SIZE)];
@@ -72,6 +81,61 @@ static void say_page(fmt_sink_fn *sink, void *ctx, uint64_t gpa)
     say(sink, ctx, n);
 }
 
+static bool read_page(struct vm *vm, uint64_t gpa)
+{
+    return debug_read_physical(vm->vcpu[0], gpa, page, sizeof(page)) == sizeof(page);
+}
+
+static void choose(uint64_t gpa)
+{
+    gpa &= ~(uint64_t)(PAGE_SIZE - 1);
+    for (unsigned i = 0; i < chosen.n; i++)
+        if (chosen.gpa[i] == gpa)
+            return;
+    if (chosen.n < CHOSEN_MAX)
+        chosen.gpa[chosen.n++] = gpa;
+}
+
+static void choose_linear(struct vcpu *v, uint64_t gva)
+{
+    struct guest_paging paging;
+    struct guest_trace t;
+    vcpu_paging(v, &paging);
+    guest_trace(&paging, &v->vm->mem, GVA(gva), &t);
+    for (unsigned i = 0; i < t.n; i++)
+        if (t.level[i].read)
+            choose(t.level[i].gpa);
+    if (t.mapped)
+        choose(t.gpa);
+}
+
+static void choose_pages(struct vcpu *v, void *arg)
+{
+    struct segment cs, ss;
+    bool flat = backend->code_bits(v) == 64;
+    (void)arg;
+    backend->get_segment(v, SEG_CS, &cs);
+    backend->get_segment(v, SEG_SS, &ss);
+    choose_linear(v, backend->get_reg(v, VREG_RIP) + (flat ? 0 : cs.base));
+    for (unsigned i = 0; i < STACK_PAGES; i++)
+        choose_linear(v, backend->get_reg(v, VREG_RSP) + (flat ? 0 : ss.base) + i * PAGE_SIZE);
+}
+
+/* False: there are no more. */
+static bool say_chosen(fmt_sink_fn *sink, void *ctx, struct vm *vm)
+{
+    while (chosen.done == chosen.n) {
+        if (chosen.vcpu == vm->vcpu_count)
+            return false;
+        chosen.done = chosen.n = 0;
+        debug_inspect(vm->vcpu[chosen.vcpu++], choose_pages, NULL);
+    }
+    uint64_t gpa = chosen.gpa[chosen.done++];
+    if (read_page(vm, gpa))
+        say_page(sink, ctx, gpa);
+    return true;
+}
+
 /* The VM by that name, if it is in the life that the dump is of. NULL: it is not. */
 static struct vm *dumped(void)
 {
@@ -91,16 +155,18 @@ static uint64_t step(fmt_sink_fn *sink, void *ctx)
         say_vcpu(sink, ctx, vm->vcpu[vcpu_next++]);
         return 0;
     }
+    if (stacks && say_chosen(sink, ctx, vm))
+        return 0;
     uint64_t until = host_now() + host_ns_to_tsc(LOOK_NS);
-    while (next < vm->memory && host_now() < until) {
+    while (!stacks && next < vm->memory && host_now() < until) {
         uint64_t gpa = ram_at(next);
         next += PAGE_SIZE;
-        if (debug_read_physical(vm->vcpu[0], gpa, page, sizeof(page)) != sizeof(page) || empty())
+        if (!read_page(vm, gpa) || empty())
             continue;
         say_page(sink, ctx, gpa);
         return 0;
     }
-    if (next < vm->memory)
+    if (!stacks && next < vm->memory)
         return 0;
     say(sink, ctx, fmt_print(text, sizeof(text), "core end %lu", lines + 1));
     return JOB_DONE;
@@ -108,9 +174,10 @@ static uint64_t step(fmt_sink_fn *sink, void *ctx)
 
 static void dump_core(const struct call *c, const struct vm *vm)
 {
-    if (vm->memory > LIMIT && !call_option(c, "--all")) {
-        REFUSE(c, "%lu MiB would take long over this line: dump %s --core --all does it\n",
-               vm->memory >> 20, vm->name);
+    bool few = call_option(c, "--stacks");
+    if (vm->memory > LIMIT && !few && !call_option(c, "--all")) {
+        REFUSE(c, "%lu MiB would take long over this line: dump %s --core --stacks is short, "
+               "--core --all does it\n", vm->memory >> 20, vm->name);
         return;
     }
     if (!job_may_start(c, step))
@@ -118,9 +185,11 @@ static void dump_core(const struct call *c, const struct vm *vm)
     str_copy(name, sizeof(name), vm->name);
     life = vm->started_ns;
     next = vcpu_next = 0;
+    stacks = few;
+    chosen.vcpu = chosen.n = chosen.done = 0;
     lines = 0;
-    say(c->sink, c->ctx, fmt_print(text, sizeof(text), "core begin %s %lx %u", vm->name,
-                                   vm->memory, vm->vcpu_count));
+    say(c->sink, c->ctx, fmt_print(text, sizeof(text), "core begin %s %lx %u%s", vm->name,
+                                   vm->memory, vm->vcpu_count, stacks ? " part" : ""));
     job_start(c, step, NULL, false);
 }
 

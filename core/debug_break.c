@@ -78,7 +78,7 @@ static bool set_software(struct vcpu *v, uint64_t gva)
 static void clear_software(struct vcpu *v, struct software_break *b)
 {
     struct debug_transfer t = {.at = b->gpa, .from = &b->original, .n = 1, .physical = true,
-                         .raw = true};
+                               .raw = true};
     debug_inspect(v, debug_transfer, &t);
     b->used = false;
 }

@@ -92,6 +92,24 @@ class Reading(unittest.TestCase):
                          bytes([1, 2, 3, 9, 9]) + bytes(129))
 
 
+class Parts(unittest.TestCase):
+    """A dump of a few pages: what is not in it is not taken for empty."""
+    def test_only_what_is_there(self):
+        lines = a_dump(TABLES, **LONG)
+        lines[0] = line("begin little 10000 1 part")
+        dump = core.read(b"".join(lines))
+        self.assertIsNone(dump.page(0x6000))
+        self.assertEqual(core.merged(dump), [[0xffffffff80001000, 0x5000, PAGE]])
+        self.assertEqual(core.ram(dump), [(gpa, PAGE) for gpa in sorted(TABLES)])
+
+    def test_a_large_page_of_which_one_piece_is_known(self):
+        tables = dict(TABLES) | {0x3000: entries((0, 0x4003), (1, 0x83))}
+        lines = a_dump(tables, **LONG)
+        lines[0] = line("begin little 10000 1 part")
+        found = core.merged(core.read(b"".join(lines)))
+        self.assertIn([0xffffffff80201000, 0x1000, 5 * PAGE], found)    # to 5fffh, and no more
+
+
 class Writing(unittest.TestCase):
     def setUp(self):
         self.path = tempfile.mktemp(suffix=".core")

@@ -55,13 +55,17 @@ class Dump:
 
     def __init__(self):
         self.name, self.memory, self.vcpus = "", 0, 0
+        self.part = False       # pages that are not here are unknown; else they are empty
         self.regs = {}
-        self.pages = {}         # by guest-physical address; others are empty
+        self.pages = {}         # by guest-physical address
 
     def page(self, gpa):
         return self.pages.get(gpa, bytes(PAGE)) if self.is_ram(gpa) else None
 
     def is_ram(self, gpa):
+        """Known RAM."""
+        if self.part:
+            return gpa & ~(PAGE - 1) in self.pages
         low = min(self.memory, 3 << 30)
         return gpa < low or 4 << 30 <= gpa < (4 << 30) + self.memory - low
 
@@ -78,6 +82,7 @@ def read(log, wanted=None):
         if words[1] == "begin":
             current, lines = Dump(), 1
             current.name, current.memory, current.vcpus = words[2], int(words[3], 16), int(words[4])
+            current.part = words[5:] == ["part"]
         elif current is None:
             raise Failure("the dump's first line is missing")
         elif words[1] == "regs":
@@ -144,10 +149,12 @@ def merged(dump):
     seen, left = {}, MAPPED_MAX
     for regs in dump.regs.values():
         for linear, physical, size in mappings(dump, regs):
+            if dump.part and size > PAGE << 9:
+                continue    # 1 GiB: nobody's stack
             left -= size // PAGE if dump.is_ram(physical) else 1
             if left < 0:
                 break
-            for offset in range(0, size if dump.is_ram(physical) else 0, PAGE):
+            for offset in range(0, size if dump.part or dump.is_ram(physical) else 0, PAGE):
                 if dump.is_ram(physical + offset):
                     seen.setdefault(linear + offset, physical + offset)
     joined = []
@@ -162,6 +169,8 @@ def merged(dump):
 
 
 def ram(dump):
+    if dump.part:
+        return [(gpa, PAGE) for gpa in sorted(dump.pages)]
     low = min(dump.memory, 3 << 30)
     return [(0, low)] + ([(4 << 30, dump.memory - low)] if dump.memory > low else [])
 

@@ -24,7 +24,7 @@ commands:
   top [--once] [--every SEC]     who uses the machine, refreshed
   push KIND FILE [NAME]          a kernel or an initrd into the store ('store list' shows it)
   trace -o FILE                  what 'trace dump' answers; .json, .svg, .html, .txt: made of it
-  core NAME -o FILE [--all]      a VM's state as an ELF core, for gdb
+  core NAME -o FILE [--all|--stacks]  a VM's state as an ELF core, for gdb
   anything else                  a command of the console, such as: vm list --json
 
 exit status: 0 done, 1 refused, 2 wrong use, 4 no connection or no answer
@@ -252,8 +252,9 @@ def trace(line, words):
 
 def core(line, words):
     o = _options("core", words, (["name"], {}), (["-o"], {"dest": "path", "required": True}),
-                 (["--all"], {"action": "store_true"}))
-    text = quoted(["dump", o.name, "--core", *(["--all"] if o.all else [])])
+                 (["--all"], {"action": "store_true"}), (["--stacks"], {"action": "store_true"}))
+    wanted = ["--all"] * o.all + ["--stacks"] * o.stacks
+    text = quoted(["dump", o.name, "--core", *wanted])
     return _to_file(line, text, o.path, lambda answer: cores.write(cores.read(answer), o.path))
 
 
