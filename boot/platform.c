@@ -266,12 +266,12 @@ void host_console_flow(enum host_flow flow)
 
 uint64_t host_console_lost(void)
 {
-    return console_uart.lost + console_uart.overruns;
+    return console_uart.lost;
 }
 
-bool host_lines_overran(void)
+bool host_lines_late(void)
 {
-    return console_uart.overruns || control_uart.overruns || debug_uart.overruns;
+    return console_uart.late || control_uart.late || debug_uart.late;
 }
 
 /* --- the debugger's line --- */

@@ -128,8 +128,8 @@ enum host_flow { HOST_FLOW_NONE, HOST_FLOW_RTS, HOST_FLOW_XON };
 void host_console_flow(enum host_flow flow);
 /* Characters typed that were lost because nobody fetched them in time. */
 uint64_t host_console_lost(void);
-/* True: a UART has lost bytes since the start, whichever line it is: interrupts come too late. */
-bool host_lines_overran(void);
+/* True: some line has been served so late, at least once, that bytes may have been lost. */
+bool host_lines_late(void);
 
 /* --- the debugger's line, if there is one: boot/platform.c; boot CPU only --- */
 void host_debug_poll(void);

@@ -847,7 +847,7 @@ static uint64_t boot_cpu_deadline(void)
  * Bochs shows a guest that runs with interrupts off none of ours. */
 static bool lines_need_us(void)
 {
-    return unlikely(host_lines_overran()) && (gdb_has_session() || control_has_session());
+    return unlikely(host_lines_late()) && (gdb_has_session() || control_has_session());
 }
 
 void sched_run(bool stop_when_idle)

@@ -22,12 +22,12 @@ struct uart {
     uint16_t base;       /* first port */
     uint8_t depth;       /* bytes of the transmitter's FIFO */
     bool present, synchronous, tx_interrupt;
+    bool late;           /* its FIFO has been found full: nobody came in time */
     bool holding;        /* the other side has been asked to pause */
     bool stopped;        /* the other side has asked us to */
     char urgent;         /* XON or XOFF: goes out before everything else; 0: none */
     uint8_t flow;        /* enum uart_flow */
     uint64_t lost;       /* bytes that came while the input ring was full */
-    uint64_t overruns;   /* how often the UART lost some because nobody fetched them in time */
 };
 
 /* Over two buffers whose sizes are powers of two. */
