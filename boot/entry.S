@@ -6,9 +6,9 @@
  * Position-dependent: linked and loaded at 2 MiB.
  */
 #include "arch/x86/seg.h"
+#include "boot/long_mode.h"
 
 #define MB2_HEADER_MAGIC 0xe85250d6
-#define EFER             0xc0000080
 
     .section .multiboot2, "a", @progbits
     .balign 8
@@ -101,17 +101,7 @@ boot_entry:
     movl $boot_pdpt_high + 3, boot_pml4 + 511 * 8
 
     mov $boot_pml4, %eax
-    mov %eax, %cr3
-    mov $0x20, %eax                 /* PAE, and nothing of the firmware's (LA57, CET) */
-    mov %eax, %cr4
-    mov $EFER, %ecx
-    rdmsr
-    or $0x900, %eax                 /* LME, NXE */
-    wrmsr
-    mov %cr0, %eax
-    or $0x80010021, %eax            /* PG, WP, NE, PE */
-    and $0x9fffffff, %eax           /* caches on: CD and NW clear */
-    mov %eax, %cr0
+    enter_long_mode
     lgdt boot_gdtr
     ljmp $SEL_CODE, $3f
     .code64

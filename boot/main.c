@@ -12,6 +12,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "arch/x86/vmx/vmx.h"
+#include "boot/consoles.h"
 #include "boot/cpus.h"
 #include "boot/multiboot2.h"
 #include "boot/panic.h"
@@ -71,11 +72,11 @@ static void read_boot_info(uint32_t magic, uint64_t information)
     const char *why = "";
     uint64_t room = information < BOOT_MAPPED ? BOOT_MAPPED - information : 0;
     enum pl_status s = mb2_parse(magic, (const void *)information, room, &info, &why);
-    platform_console_early(info.cmdline);
+    consoles_open(info.cmdline);
     uint64_t screen_end = info.framebuffer.addr +
                           (uint64_t)info.framebuffer.pitch * (info.framebuffer.height + 1);
     if (info.framebuffer.present && screen_end > info.framebuffer.addr && screen_end <= BOOT_MAPPED)
-        platform_console_screen(&info.framebuffer, (void *)info.framebuffer.addr);
+        consoles_open_screen(&info.framebuffer, (void *)info.framebuffer.addr);
     log_info("Plinth %s, a microhypervisor", PLINTH_VERSION);
     if (s != PL_OK)
         stop(why);
@@ -134,7 +135,7 @@ static void enter_own_space(void)
                (r.ecx & CPUID_7_ECX_UMIP ? CR4_UMIP : 0);
     }
     write_cr4(cr4);
-    platform_console_screen_off();
+    consoles_close_screen();
     host_load_space(base_space.root);
     pool_set_view(POOL_BASE);
 }
@@ -322,7 +323,7 @@ static NORETURN void boot_rest(void)
 {
     keep_facts();
     boot_step_done("until then");
-    platform_console_screen(&info.framebuffer, NULL); /* the screen again, at its own address */
+    consoles_open_screen(&info.framebuffer, NULL);    /* the screen again, at its own address */
     platform_acpi(&info);                             /* tables: timers, IOAPICs, power */
     tsc_init(platform_pm_timer_port());               /* how fast time passes */
     log_info("TSC: %lu kHz (%s)", tsc_khz(), tsc_source());

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What core needs from the machine, resolved at link time: arch/x86/host.c, boot/platform.c and
- * boot/panic.c implement it; a host-side test brings a fake. No policy, no VM knowledge beyond
- * opaque pointers.
+ * What core needs from the machine, resolved at link time: arch/x86/host.c, boot/platform.c,
+ * boot/consoles.c and boot/panic.c implement it; a host-side test brings a fake. No policy, no VM
+ * knowledge beyond opaque pointers.
  */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
@@ -87,6 +87,11 @@ typedef void host_call_fn(void *arg);
  * guest even under Bochs with IF clear. */
 void host_call_others(host_call_fn *fn, void *arg);
 void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);
+/* For calls that only wait until their targets have left their guests and all that is critical. */
+static inline void host_nothing(void *arg)
+{
+    (void)arg;
+}
 /* Serves pending calls, with interrupts closed; no lock is held. */
 void host_serve(void);
 /* For loops that wait for another CPU while holding no lock: PAUSE, and serves pending calls. */
@@ -112,7 +117,7 @@ void host_fpu_set_xcr0(uint64_t xcr0);
 void host_fpu_get_xmm(unsigned n, uint8_t value[16]);
 void host_fpu_set_xmm(unsigned n, const uint8_t value[16]);
 
-/* --- consoles: boot/platform.c --- */
+/* --- consoles: boot/consoles.c --- */
 /* Text to every console there is; waits for room if it must. */
 void host_console_write(const char *text, size_t len);
 /* Characters that can be written without waiting. */
@@ -129,7 +134,7 @@ void host_console_flow(enum host_flow flow);
 /* Characters typed that were lost because nobody fetched them in time. */
 uint64_t host_console_lost(void);
 
-/* --- the debugger's line, if there is one: boot/platform.c; boot CPU only --- */
+/* --- the debugger's line, if there is one: boot/consoles.c; boot CPU only --- */
 void host_debug_poll(void);
 /* The next byte received, or -1. */
 int host_debug_read(void);
@@ -138,7 +143,7 @@ void host_debug_write(const char *bytes, size_t len);
 /* False: there is none (gdb= on the command line). */
 bool host_debug_present(void);
 
-/* --- the programs' line, which carries frames: boot/platform.c --- */
+/* --- the programs' line, which carries frames: boot/consoles.c --- */
 /* True: it is a line of its own; false: it is the console's. */
 bool host_control_is_apart(void);
 /* Bytes as they are; waits for room if it must. */

@@ -883,11 +883,6 @@ void sched_preempt(void)
 
 /* --- control --- */
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* The store before the looks at states: whoever picks a vCPU writes its state before it looks at
  * paused, so either it is seen RUNNING here, or it sees paused and blocks. */
 void sched_pause(struct vm *vm)
@@ -895,7 +890,7 @@ void sched_pause(struct vm *vm)
     __atomic_store_n(&vm->paused, 1, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         sched_notify(vm->vcpu[i], REQUEST_PAUSE | REQUEST_RESCHEDULE);
-    host_call_others(nothing, NULL); /* an NMI ends guests that a kick does not */
+    host_call_others(host_nothing, NULL); /* an NMI ends guests that a kick does not */
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         while (state_of(vm->vcpu[i]) == VCPU_RUNNING)
             host_relax();

@@ -204,19 +204,9 @@ static uint64_t ram_address(const struct vm *vm, uint64_t n)
     return n < low_ram(vm) ? n : VM_HIGH_RAM + (n - low_ram(vm));
 }
 
-static bool take_block(uint64_t left, hpa_t *at, uint64_t *size)
-{
-    if (left >= PAGE_SIZE_2M && page_alloc_2m(&guest_pool, at)) {
-        *size = PAGE_SIZE_2M;
-        return true;
-    }
-    *size = PAGE_SIZE;
-    return page_alloc_4k(&guest_pool, at);
-}
-
 static void give_block(hpa_t at, uint64_t size)
 {
-    if (!(size == PAGE_SIZE_2M ? page_free_2m(&guest_pool, at) : page_free_4k(&guest_pool, at)))
+    if (!page_free_block(&guest_pool, at, size))
         panic("vm: page %#lx of a guest was not allocated", at.v);
 }
 
@@ -237,7 +227,7 @@ static enum pl_status take_memory(struct vm *vm)
         uint64_t left = n < low_ram(vm) ? low_ram(vm) - n : vm->memory - n;
         hpa_t at;
         /* Large blocks only where guest-physical addresses are aligned alike. */
-        if (!take_block(IS_ALIGNED(gpa, PAGE_SIZE_2M) ? left : 0, &at, &size))
+        if (!page_alloc_block(&guest_pool, IS_ALIGNED(gpa, PAGE_SIZE_2M) ? left : 0, &at, &size))
             return PL_NO_MEMORY;
         enum pl_status s = map_block(vm, gpa, at, size);
         if (s != PL_OK) {
