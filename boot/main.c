@@ -22,6 +22,7 @@
 #include "core/commands.h"
 #include "core/config.h"
 #include "core/console.h"
+#include "core/footprint.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
 #include "core/lib/string.h"
@@ -47,7 +48,7 @@
 extern const char image_boot_start[], image_text_start[], image_text_end[], image_rodata_start[],
     image_rodata_end[], image_data_start[], image_data_end[], image_symbols_start[], image_end[];
 
-NORETURN void boot_main(uint32_t magic, uint64_t information);
+NORETURN void boot_main(uint32_t magic, uint64_t information, uint64_t entry_tsc);
 
 static struct boot_info info;
 static hpa_t trampoline; /* 0: there is no page for it */
@@ -84,6 +85,11 @@ static void read_boot_info(uint32_t magic, uint64_t information)
              info.efi_system_table ? " (UEFI)" : "", info.cmdline);
 }
 
+static uint64_t image_size(void)
+{
+    return (uint64_t)image_end - IMAGE_BASE - (uint64_t)image_boot_start;
+}
+
 static void make_memory_map(void)
 {
     static struct memmap_entry entries[BOOT_MEMORY_RANGES];
@@ -94,7 +100,7 @@ static void make_memory_map(void)
                                            info.memory[i].type};
     reserved[n++] = (struct extent){HPA(0), PAGE_SIZE}; /* for now; see below */
     reserved[n++] = (struct extent){HPA((uint64_t)image_boot_start),
-                                    (uint64_t)image_end - IMAGE_BASE - (uint64_t)image_boot_start};
+                                    image_size()};
     for (unsigned i = 0; i < info.module_count; i++)
         reserved[n++] = (struct extent){HPA(info.modules[i].start),
                                         info.modules[i].end - info.modules[i].start};
@@ -351,8 +357,10 @@ static NORETURN void boot_rest(void)
     sched_run(stop_when_idle());
 }
 
-void boot_main(uint32_t magic, uint64_t information)
+void boot_main(uint32_t magic, uint64_t information, uint64_t entry_tsc)
 {
+    footprint_set_boot(entry_tsc, image_size(),
+                       (uint64_t)image_text_end - (uint64_t)image_text_start);
     exception_init();
     panic_init();
     cpu_init(&boot_cpu, 0);                           /* GDT, TSS, IDT: faults are reported */

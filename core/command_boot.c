@@ -5,6 +5,7 @@
  */
 #include "core/boot_facts.h"
 #include "core/commands.h"
+#include "core/footprint.h"
 #include "core/host.h"
 #include "core/lib/json.h"
 #include "core/modules.h"
@@ -51,6 +52,9 @@ static void boot_json(const struct call *c)
     json_u64(&j, "cpus", host_cpu_count());
     json_u64(&j, "tsc_khz", host_tsc_khz());
     json_u64(&j, "uptime_ns", host_uptime_ns());
+    uint64_t scrubbing, ticks = footprint_first_ticks(&scrubbing);
+    json_u64(&j, "first_guest_ticks", ticks);
+    json_u64(&j, "scrub_ticks", scrubbing);
     json_array(&j, "modules");
     for (unsigned i = 0; i < modules_count(); i++) {
         json_object(&j, NULL);
@@ -86,6 +90,10 @@ void command_boot(const struct call *c)
     SAY(c, "  what took how long:\n");
     for (unsigned i = 1; i < step_count; i++)
         SAY(c, "    %-32s %10lu us\n", steps[i].name, step_us(i));
+    uint64_t scrubbing, ticks = footprint_first_ticks(&scrubbing);
+    if (ticks)
+        SAY(c, "  first guest instruction %lu ticks after entry, without %lu of scrubbing\n", ticks,
+            scrubbing);
 }
 
 /* --- config --- */

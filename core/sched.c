@@ -295,6 +295,8 @@ void sched_switch_to(struct vcpu *v)
     v->held_by = host_cpu_index() + 1;
     host_fpu_load(v->fpu, v->xcr0);
     backend->load(v);
+    if (unlikely(!v->vm->footprint.first) && v->vm->state == VM_RUNNING)
+        footprint_first_turn(v->vm);
 }
 
 static void leave_vm(void *arg)

@@ -267,7 +267,9 @@ static bool scrub_piece(struct vm *vm)
     uint64_t n = min_u64(SCRUB_PIECE, end - vm->scrub_at);
     hpa_t before = host_current_space();
     host_load_space(vm->space.root);
+    uint64_t begin = host_now();
     host_zero((void *)(WINDOW_BASE + ram_address(vm, vm->scrub_at)), n);
+    vm->footprint.scrubbed += host_now() - begin;
     host_load_space(before);
     vm->scrub_at += n;
     return vm->scrub_at == vm->memory;
@@ -415,12 +417,15 @@ static void fail_start(struct vm *vm, const char *why)
 
 static const char *build(struct vm *vm)
 {
+    uint64_t before = page_alloc_free(&hypervisor_pool);
     lock_init(&vm->code_lock, LOCK_ORDER_CODE, "code pages");
     if (space_create(&vm->space) != PL_OK ||
         radix_create(&vm->gpa_tables, backend->gpa_format, &pool_radix_ops, NULL) != PL_OK)
         return "no hypervisor memory for its page tables";
     if (take_memory(vm) != PL_OK)
         return "not enough memory";
+    uint64_t between = page_alloc_free(&hypervisor_pool);
+    vm->footprint.tables = before - between;
     if (backend->vm_create(vm) != PL_OK)
         return "no hypervisor memory for it";
     sched_switch_to(NULL); /* making a vCPU uses the CPU's current-VMCS pointer */
@@ -432,6 +437,7 @@ static const char *build(struct vm *vm)
     }
     if (machine_init(vm) != PL_OK)
         return "no hypervisor memory for its devices";
+    vm->footprint.own = between - page_alloc_free(&hypervisor_pool) + vm->record_pages;
     return NULL;
 }
 
@@ -473,6 +479,7 @@ void vm_start(struct vm *vm)
     char why[VM_END_TEXT];
     uint64_t free_bytes = page_alloc_free(&guest_pool) * PAGE_SIZE;
     reset_record(vm);
+    footprint_begin(&vm->footprint);
     if (!loader_check(vm, why, sizeof(why))) {
         fail_start(vm, why);
         return;

@@ -10,6 +10,7 @@
 #include "core/bus.h"
 #include "core/cap.h"
 #include "core/config.h"
+#include "core/footprint.h"
 #include "core/lib/lock.h"
 #include "core/lib/ring.h"
 #include "core/lines.h"
@@ -101,6 +102,7 @@ struct vm {
     uint64_t pvclock_wall;     /* as the guest wrote it */
     uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;
     uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
+    struct footprint footprint;
 
     struct cap cap;
     /* Of its current run. */

@@ -185,6 +185,11 @@ void host_fpu_save(void *area)
     (void)area;
 }
 
+void footprint_first_turn(struct vm *which)
+{
+    which->footprint.first = 1;
+}
+
 void host_fpu_load(const void *area, uint64_t xcr0)
 {
     (void)area;
