@@ -319,6 +319,8 @@ void consoles_make_synchronous(void)
 
 void consoles_flush(void)
 {
+    lock_take(&console_lock);
     uart_flush(&console_uart);
     uart_flush(&control_uart);
+    lock_release(&console_lock);
 }

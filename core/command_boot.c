@@ -108,6 +108,11 @@ static void config_vm_json(struct json *j, const struct vm *vm)
     json_text(j, "modules", vm->modules);
     json_u64(j, "memory", vm->memory);
     json_u64(j, "cpus", vm->cpus);
+    json_bool(j, "autostart", vm->autostart);
+    json_u64(j, "weight", vm->weight);
+    json_u64(j, "cap", vm->cap.percent);
+    json_text(j, "pin", vm->pin);
+    json_u64(j, "scrollback", vm->scrollback_bytes);
     json_bool(j, "testdev", vm->want_testdev);
     json_text(j, "on_reboot", config_action_name(vm->on_reboot));
     json_text(j, "on_poweroff", config_action_name(vm->on_poweroff));
@@ -128,7 +133,11 @@ static void say_vm(const struct call *c, const struct vm *vm)
     say_text(c, "initrd", vm->initrd);
     say_text(c, "cmdline", vm->cmdline);
     say_text(c, "modules", vm->modules);
-    SAY(c, "memory = %luK\ncpus = %u\n", vm->memory / 1024, vm->cpus);
+    SAY(c, "memory = %luK\ncpus = %u\nautostart = %s\n", vm->memory / 1024, vm->cpus,
+        vm->autostart ? "yes" : "no");
+    SAY(c, "weight = %u\ncap = %u\n", vm->weight, vm->cap.percent);
+    say_text(c, "pin", vm->pin);
+    SAY(c, "scrollback = %luK\n", vm->scrollback_bytes / 1024);
     if (vm->want_testdev)
         SAY(c, "devices = +testdev\n");
     say_text(c, "on_reboot", config_action_name(vm->on_reboot));

@@ -120,7 +120,11 @@ void host_fpu_set_xmm(unsigned n, const uint8_t value[16]);
 /* --- consoles: boot/consoles.c --- */
 /* Text to every console there is; waits for room if it must. */
 void host_console_write(const char *text, size_t len);
-/* Characters that can be written without waiting. */
+/* Characters that can be written without waiting: a promise to nobody, other CPUs write, too. Three
+ * write without being asked (a guest's lines, an attached guest's bytes, frames: each one CPU at a
+ * time) and each leaves HOST_ROOM_KEPT, more than the other two add meanwhile: so none of them ever
+ * waits for the line. Plinth's own words may use it up. */
+#define HOST_ROOM_KEPT 8192
 size_t host_console_room(void);
 /* Moves what the line takes now; call often. */
 void host_console_poll(void);

@@ -450,6 +450,7 @@ static void reset_record(struct vm *vm)
     vm->ran = vm->exits = vm->unlisted_msrs = 0;
     vm->logged_msrs = 0;
     vm->console_used = false;
+    vm->keys.n = 0;
     vm->stopper = NULL;
     vm->then = THEN_CONFIG;
     vm->paused = 0;

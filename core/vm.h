@@ -11,6 +11,7 @@
 #include "core/cap.h"
 #include "core/config.h"
 #include "core/footprint.h"
+#include "core/keys.h"
 #include "core/lib/lock.h"
 #include "core/lib/ring.h"
 #include "core/lines.h"
@@ -150,6 +151,7 @@ struct vm {
     unsigned logged_msrs;
     char last_console_byte;
     bool console_used;
+    struct keys keys;          /* typed by `vm key`, not taken yet; the boot CPU's */
 };
 
 /* Makes a record from a section of the configuration. NULL: the table or memory is full. */
