@@ -35,11 +35,12 @@ static void names(void **state)
     } rows[] = {
         {"enter", "\r"},         {"tab", "\t"},         {"esc", "\x1b"},     {"up", "\x1b[A"},
         {"f1", "\x1bOP"},        {"f12", "\x1b[24~"},   {"ctrl-c", "\x03"},  {"ctrl-]", "\x1d"},
-        {"ctrl-z", "\x1a"},      {"ctrl-_", "\x1f"},    {"space", " "},      {"pagedown", "\x1b[6~"},
+        {"ctrl-z", "\x1a"},      {"ctrl-_", "\x1f"},    {"space", " "},
+        {"pagedown", "\x1b[6~"},
         /* Nearly names, and text. */
         {"ctrl-", "ctrl-"},      {"ctrl-1", "ctrl-1"},  {"ctrl-cc", "ctrl-cc"},
-        {"f13", "f13"},          {"Enter", "Enter"},    {"ls -l", "ls -l"},  {"\xc3\xbc", "\xc3\xbc"},
-        {"", ""},
+        {"f13", "f13"},          {"Enter", "Enter"},    {"ls -l", "ls -l"},
+        {"\xc3\xbc", "\xc3\xbc"}, {"", ""},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
