@@ -25,7 +25,7 @@ PURE := \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	arch/x86/flaws.c \
 	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c \
-	core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/observe_add.c core/lib/json.c core/frame.c core/pin.c core/gdb_packet.c core/gdb_target.c core/insn_length.c core/core_text.c mm/guest_trace.c \
+	core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/observe_add.c core/lib/json.c core/frame.c core/pin.c core/keys.c core/gdb_packet.c core/gdb_target.c core/insn_length.c core/core_text.c mm/guest_trace.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
 	drivers/emu/vlapic_regs.c drivers/emu/vlapic_timer.c drivers/emu/vpic.c drivers/emu/vioapic.c \
 	drivers/emu/vpit.c drivers/emu/vrtc.c drivers/emu/vpm.c drivers/emu/vkbc.c drivers/emu/vpci.c \
@@ -60,7 +60,7 @@ KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
 .PHONY: all help run test soak check size unit fuzz-replay fuzz model system clean guests layers headers \
-	docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio FORCE
+	commands docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -229,6 +229,9 @@ CPPCHECK := cppcheck --std=c11 --language=c --enable=warning,performance,portabi
 	-D__GNUC__ --platform=unix64 -j2
 cppcheck: $(B)/include/asm_offsets.h $(B)/include/dsdt_aml.h $(B)/.setup-check ## static analysis
 	@$(CPPCHECK) $(KERNEL_C) && echo "cppcheck: clean"
+
+commands: ## each command of the console is used in a scenario
+	@$(PYTHON) tests/system/command_steps.py
 
 # No warnings of the other compiler either: it has others.
 syntax:

@@ -2,13 +2,13 @@
 /*
  * Where GRUB jumps: the Multiboot2 header, a check for long mode and NX with a message on every
  * console there is, boot page tables (first 4 GiB one to one, the image KERNEL_BASE higher), long
- * mode, and the call of boot_main(magic, info). Multiboot2 specification: "I386 machine state".
- * Position-dependent: linked and loaded at 2 MiB.
+ * mode, and the call of boot_main(magic, info, TSC of the first moment). Position-dependent: linked
+ * and loaded at 2 MiB. Multiboot2 specification: "I386 machine state".
  */
 #include "arch/x86/seg.h"
+#include "boot/long_mode.h"
 
 #define MB2_HEADER_MAGIC 0xe85250d6
-#define EFER             0xc0000080
 
     .section .multiboot2, "a", @progbits
     .balign 8
@@ -47,6 +47,9 @@ boot_entry:
     mov $boot_stack_top, %esp
     mov %eax, %ebp                  /* magic */
     mov %ebx, %edi                  /* information */
+    rdtsc
+    mov %eax, entry_tsc
+    mov %edx, entry_tsc + 4
     /* First sign of life, before any check: one line on each console. COM1 at 115200 8N1: GRUB may
      * never have programmed it. */
     mov $0x3fb, %dx
@@ -101,17 +104,7 @@ boot_entry:
     movl $boot_pdpt_high + 3, boot_pml4 + 511 * 8
 
     mov $boot_pml4, %eax
-    mov %eax, %cr3
-    mov $0x20, %eax                 /* PAE, and nothing of the firmware's (LA57, CET) */
-    mov %eax, %cr4
-    mov $EFER, %ecx
-    rdmsr
-    or $0x900, %eax                 /* LME, NXE */
-    wrmsr
-    mov %cr0, %eax
-    or $0x80010021, %eax            /* PG, WP, NE, PE */
-    and $0x9fffffff, %eax           /* caches on: CD and NW clear */
-    mov %eax, %cr0
+    enter_long_mode
     lgdt boot_gdtr
     ljmp $SEL_CODE, $3f
     .code64
@@ -124,6 +117,7 @@ boot_entry:
     mov %eax, %gs
     mov %edi, %esi                  /* second argument: information */
     mov %ebp, %edi                  /* first: magic */
+    mov entry_tsc, %rdx             /* third */
     movabs $boot_stack_high_top, %rsp
     xor %ebp, %ebp
     movabs $boot_main, %rax
@@ -164,6 +158,9 @@ early_stop:
     jmp 5b
 
     .section .boot.data, "aw", @progbits
+    .balign 8
+entry_tsc:
+    .quad 0
 text_alive:
     .asciz "Plinth: alive\r\n"
 text_no_long_mode:

@@ -12,6 +12,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "arch/x86/vmx/vmx.h"
+#include "boot/consoles.h"
 #include "boot/cpus.h"
 #include "boot/multiboot2.h"
 #include "boot/panic.h"
@@ -21,6 +22,7 @@
 #include "core/commands.h"
 #include "core/config.h"
 #include "core/console.h"
+#include "core/footprint.h"
 #include "core/guest_cpu.h"
 #include "core/host.h"
 #include "core/lib/string.h"
@@ -46,7 +48,7 @@
 extern const char image_boot_start[], image_text_start[], image_text_end[], image_rodata_start[],
     image_rodata_end[], image_data_start[], image_data_end[], image_symbols_start[], image_end[];
 
-NORETURN void boot_main(uint32_t magic, uint64_t information);
+NORETURN void boot_main(uint32_t magic, uint64_t information, uint64_t entry_tsc);
 
 static struct boot_info info;
 static hpa_t trampoline; /* 0: there is no page for it */
@@ -71,16 +73,21 @@ static void read_boot_info(uint32_t magic, uint64_t information)
     const char *why = "";
     uint64_t room = information < BOOT_MAPPED ? BOOT_MAPPED - information : 0;
     enum pl_status s = mb2_parse(magic, (const void *)information, room, &info, &why);
-    platform_console_early(info.cmdline);
+    consoles_open(info.cmdline);
     uint64_t screen_end = info.framebuffer.addr +
                           (uint64_t)info.framebuffer.pitch * (info.framebuffer.height + 1);
     if (info.framebuffer.present && screen_end > info.framebuffer.addr && screen_end <= BOOT_MAPPED)
-        platform_console_screen(&info.framebuffer, (void *)info.framebuffer.addr);
+        consoles_open_screen(&info.framebuffer, (void *)info.framebuffer.addr);
     log_info("Plinth %s, a microhypervisor", PLINTH_VERSION);
     if (s != PL_OK)
         stop(why);
     log_info("loaded by %s%s, command line '%s'", info.loader[0] ? info.loader : "(unknown)",
              info.efi_system_table ? " (UEFI)" : "", info.cmdline);
+}
+
+static uint64_t image_size(void)
+{
+    return (uint64_t)image_end - IMAGE_BASE - (uint64_t)image_boot_start;
 }
 
 static void make_memory_map(void)
@@ -93,7 +100,7 @@ static void make_memory_map(void)
                                            info.memory[i].type};
     reserved[n++] = (struct extent){HPA(0), PAGE_SIZE}; /* for now; see below */
     reserved[n++] = (struct extent){HPA((uint64_t)image_boot_start),
-                                    (uint64_t)image_end - IMAGE_BASE - (uint64_t)image_boot_start};
+                                    image_size()};
     for (unsigned i = 0; i < info.module_count; i++)
         reserved[n++] = (struct extent){HPA(info.modules[i].start),
                                         info.modules[i].end - info.modules[i].start};
@@ -134,7 +141,7 @@ static void enter_own_space(void)
                (r.ecx & CPUID_7_ECX_UMIP ? CR4_UMIP : 0);
     }
     write_cr4(cr4);
-    platform_console_screen_off();
+    consoles_close_screen();
     host_load_space(base_space.root);
     pool_set_view(POOL_BASE);
 }
@@ -322,7 +329,7 @@ static NORETURN void boot_rest(void)
 {
     keep_facts();
     boot_step_done("until then");
-    platform_console_screen(&info.framebuffer, NULL); /* the screen again, at its own address */
+    consoles_open_screen(&info.framebuffer, NULL);    /* the screen again, at its own address */
     platform_acpi(&info);                             /* tables: timers, IOAPICs, power */
     tsc_init(platform_pm_timer_port());               /* how fast time passes */
     log_info("TSC: %lu kHz (%s)", tsc_khz(), tsc_source());
@@ -350,8 +357,10 @@ static NORETURN void boot_rest(void)
     sched_run(stop_when_idle());
 }
 
-void boot_main(uint32_t magic, uint64_t information)
+void boot_main(uint32_t magic, uint64_t information, uint64_t entry_tsc)
 {
+    footprint_set_boot(entry_tsc, image_size(),
+                       (uint64_t)image_text_end - (uint64_t)image_text_start);
     exception_init();
     panic_init();
     cpu_init(&boot_cpu, 0);                           /* GDT, TSS, IDT: faults are reported */

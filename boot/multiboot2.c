@@ -42,13 +42,7 @@ struct tag {
 static bool copy_text(char *dst, size_t size, const uint8_t *src, size_t len)
 {
     const uint8_t *end = memchr(src, 0, len);
-    size_t n = end ? (size_t)(end - src) : len;
-    bool whole = n < size;
-    if (!whole)
-        n = size - 1;
-    memcpy(dst, src, n);
-    dst[n] = '\0';
-    return whole;
+    return str_copy_n(dst, size, (const char *)src, end ? (size_t)(end - src) : len);
 }
 
 static bool is_space(char c)

@@ -12,8 +12,8 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
+#include "boot/consoles.h"
 #include "boot/panic.h"
-#include "boot/platform.h"
 #include "core/backend.h"
 #include "core/host.h"
 #include "core/lib/lock.h"
@@ -151,7 +151,7 @@ bool host_panic_begin(void)
                                     __ATOMIC_ACQUIRE)) {
         lock_break_all();
         stop_others();
-        platform_console_synchronous();
+        consoles_make_synchronous();
         return true;
     }
     if (none != me) {
@@ -184,7 +184,7 @@ static void print_others(void)
 
 static NORETURN void rest_in_peace(void)
 {
-    platform_console_synchronous();
+    consoles_make_synchronous();
     for (;;) {
         cli();
         hlt();

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine around the CPUs. Consoles come up one by one, each with what it needs: port E9h and
- * the UART at once, the screen when its memory is mapped. Powering off tries, in order, ACPI S5,
- * Bochs' shutdown port, and says so when nothing helps. ACPI specification: "Sleep States",
- * "Resetting the Platform".
+ * The machine around the CPUs. Powering off tries, in order, ACPI S5, Bochs' shutdown port, and
+ * says so when nothing helps. ACPI specification: "Sleep States", "Resetting the Platform".
  */
 #include "boot/platform.h"
 
@@ -12,289 +10,26 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
+#include "boot/consoles.h"
 #include "core/host.h"
-#include "core/lib/lock.h"
 #include "core/lib/string.h"
 #include "core/log.h"
 #include "core/sched.h"
 #include "drivers/hw/acpi_tables.h"
-#include "drivers/hw/framebuffer.h"
 #include "drivers/hw/ioapic.h"
 #include "drivers/hw/pic.h"
 #include "drivers/hw/rtc.h"
-#include "drivers/hw/uart.h"
 #include "mm/space.h"
 
-#define DEBUG_PORT      0xe9
-#define COM1            0x3f8
-#define COM2            0x2f8
-#define DEFAULT_BAUD    115200
-#define VECTOR_UART     0x40
-#define VECTOR_DEBUG    0x41
-#define VECTOR_CONTROL  0x42
-#define ISA_IRQ_COM1    4
-#define ISA_IRQ_COM2    3
 #define PM1_SCI_EN      BIT(0)
 #define PM1_SLP_EN      BIT(13)
 #define PM1_TYP_SHIFT   10
 #define BOCHS_SHUTDOWN  0x8900
 #define RESET_PORT      0xcf9
-#define POLL_NS         5000000
 #define KBC_COMMAND     0x64
 
-/* The consoles below: their drivers' state. */
-static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
-static bool debug_port;
-static char console_tx[1 << 16], console_rx[1 << 14];
-static struct uart console_uart = UART_INIT(console_tx, console_rx);
-/* The debugger's line: boot CPU only. */
-static char debug_tx[1 << 14], debug_rx[1 << 13];
-static struct uart debug_uart = UART_INIT(debug_tx, debug_rx);
-static bool frames_only; /* what is printed does not go to the UART: a program has that line */
-/* The programs' line, when they have one of their own; the same lock. */
-static char control_tx[1 << 16], control_rx[1 << 14];
-static struct uart control_uart = UART_INIT(control_tx, control_rx);
-static struct framebuffer screen;
-static bool screen_on;
 static struct acpi_info acpi;
 static bool acpi_found;
-
-/* --- consoles --- */
-
-static uint64_t parse_number(const char *s, const char **end)
-{
-    unsigned base = 10;
-    uint64_t v = 0;
-    if (s[0] == '0' && s[1] == 'x')
-        base = 16, s += 2;
-    for (;; s++) {
-        unsigned digit = *s >= '0' && *s <= '9'   ? (unsigned)(*s - '0')
-                         : *s >= 'a' && *s <= 'f' ? (unsigned)(*s - 'a') + 10
-                                                  : 99;
-        if (digit >= base)
-            break;
-        v = v * base + digit;
-    }
-    *end = s;
-    return v;
-}
-
-/* console=com1|com2|0xPORT|none[,BAUD] */
-static bool choose_uart(const char *option, uint16_t *port, uint32_t *baud)
-{
-    const char *rest = option;
-    *baud = DEFAULT_BAUD;
-    if (str_starts(option, "none"))
-        return false;
-    if (str_starts(option, "com1") || str_starts(option, "com2")) {
-        *port = option[3] == '1' ? COM1 : COM2;
-        rest = option + 4;
-    } else {
-        *port = (uint16_t)parse_number(option, &rest);
-    }
-    if (*rest == ',')
-        *baud = (uint32_t)parse_number(rest + 1, &rest);
-    return *port != 0;
-}
-
-/* gdb=com1|com2|0xPORT[,BAUD] */
-static void open_debug_line(const char *cmdline)
-{
-    char option[32];
-    uint16_t port;
-    uint32_t baud;
-    if (!boot_option(cmdline, "gdb", option, sizeof(option)) || !choose_uart(option, &port, &baud))
-        return;
-    if (port == console_uart.base && uart_present(&console_uart))
-        log_error("gdb=%s: that is the console's line", option);
-    else if (!uart_init(&debug_uart, port, baud))
-        log_error("gdb=%s: no UART answers at port %#x", option, port);
-    else
-        log_info("gdb: listens at port %#x", port);
-}
-
-void platform_console_early(const char *cmdline)
-{
-    char option[32] = "com1";
-    uint16_t port;
-    uint32_t baud;
-    boot_option(cmdline, "console", option, sizeof(option));
-    /* Bochs and QEMU answer a read of their debug port with its number. */
-    debug_port = in8(DEBUG_PORT) == DEBUG_PORT;
-    if (choose_uart(option, &port, &baud) && !uart_init(&console_uart, port, baud))
-        log_warn("console: no UART answers at port %#x", port);
-    open_debug_line(cmdline);
-}
-
-/* control=com1|com2|0xPORT|none[,BAUD]; without it, programs share the console's line. */
-static void open_control(const char *cmdline)
-{
-    char option[32];
-    uint16_t port;
-    uint32_t baud;
-    if (!boot_option(cmdline, "control", option, sizeof(option)))
-        return;
-    if (!choose_uart(option, &port, &baud))
-        return;
-    if (uart_present(&console_uart) && port == console_uart.base)
-        log_info("control: programs share the console's line");
-    else if (uart_present(&debug_uart) && port == debug_uart.base)
-        log_error("control=%s: that is the debugger's line", option);
-    else if (!uart_init(&control_uart, port, baud))
-        log_warn("control: no UART answers at port %#x", port);
-    else
-        log_info("control: programs have the UART at port %#x", port);
-}
-
-void platform_console_screen(const struct boot_framebuffer *fb, void *mapped)
-{
-    struct framebuffer_info info = {
-        .address = fb->addr,
-        .pitch = fb->pitch,
-        .width = fb->width,
-        .height = fb->height,
-        .bpp = fb->bpp,
-        .type = fb->type,
-        .red = {fb->red_pos, fb->red_size},
-        .green = {fb->green_pos, fb->green_size},
-        .blue = {fb->blue_pos, fb->blue_size},
-    };
-    uint64_t size = framebuffer_size(&info);
-    screen_on = false;
-    if (!fb->present || !size)
-        return;
-    if (!mapped)
-        mapped = space_map_device(HPA(fb->addr), size, RADIX_RW, RADIX_WC);
-    if (!mapped || !framebuffer_init(&screen, &info, mapped))
-        return;
-    screen_on = true;
-}
-
-void platform_console_screen_off(void)
-{
-    screen_on = false;
-}
-
-/* Terminals want CR LF. */
-static void uart_text(const char *text, size_t len)
-{
-    for (size_t start = 0, i = 0; i <= len; i++) {
-        if (i < len && text[i] != '\n')
-            continue;
-        uart_write(&console_uart, text + start, i - start);
-        if (i < len)
-            uart_write(&console_uart, "\r\n", 2);
-        start = i + 1;
-    }
-}
-
-void host_console_write(const char *text, size_t len)
-{
-    lock_take(&console_lock);
-    if (debug_port)
-        for (size_t i = 0; i < len; i++)
-            out8(DEBUG_PORT, (uint8_t)text[i]);
-    if (!frames_only)
-        uart_text(text, len);
-    if (screen_on)
-        framebuffer_write(&screen, text, len);
-    lock_release(&console_lock);
-}
-
-size_t host_console_room(void)
-{
-    return uart_room(&console_uart);
-}
-
-void host_console_frames_only(bool on)
-{
-    lock_take(&console_lock);
-    frames_only = on;
-    lock_release(&console_lock);
-}
-
-void host_console_poll(void)
-{
-    lock_take(&console_lock);
-    uart_poll(&console_uart);
-    uart_poll(&control_uart);
-    lock_release(&console_lock);
-}
-
-bool host_control_is_apart(void)
-{
-    return uart_present(&control_uart);
-}
-
-void host_control_write(const char *bytes, size_t len)
-{
-    lock_take(&console_lock);
-    uart_write(uart_present(&control_uart) ? &control_uart : &console_uart, bytes, len);
-    lock_release(&console_lock);
-}
-
-size_t host_control_room(void)
-{
-    return uart_room(uart_present(&control_uart) ? &control_uart : &console_uart);
-}
-
-int host_control_read(void)
-{
-    lock_take(&console_lock);
-    int c = uart_present(&control_uart) ? uart_read(&control_uart) : -1;
-    lock_release(&console_lock);
-    return c;
-}
-
-int host_console_read(void)
-{
-    lock_take(&console_lock);
-    int c = uart_read(&console_uart);
-    lock_release(&console_lock);
-    return c;
-}
-
-void host_console_flow(enum host_flow flow)
-{
-    static const enum uart_flow flows[] = {[HOST_FLOW_NONE] = UART_FLOW_NONE,
-                                           [HOST_FLOW_RTS] = UART_FLOW_RTS,
-                                           [HOST_FLOW_XON] = UART_FLOW_XON};
-    lock_take(&console_lock);
-    uart_set_flow(&console_uart, flows[flow]);
-    lock_release(&console_lock);
-}
-
-uint64_t host_console_lost(void)
-{
-    return console_uart.lost;
-}
-
-bool host_lines_late(void)
-{
-    return console_uart.late || control_uart.late || debug_uart.late;
-}
-
-/* --- the debugger's line --- */
-
-bool host_debug_present(void)
-{
-    return uart_present(&debug_uart);
-}
-
-void host_debug_poll(void)
-{
-    uart_poll(&debug_uart);
-}
-
-int host_debug_read(void)
-{
-    return uart_read(&debug_uart);
-}
-
-void host_debug_write(const char *bytes, size_t len)
-{
-    uart_write(&debug_uart, bytes, len);
-}
 
 /* --- ACPI --- */
 
@@ -372,27 +107,18 @@ static void handle_interrupt(uint8_t vector)
 {
     if (vector == LAPIC_VECTOR_SPURIOUS || (vector >= 0xe0 && vector < 0xf0))
         return; /* spurious: no EOI */
-    if (vector == VECTOR_UART || vector == VECTOR_CONTROL)
-        host_console_poll();
-    else if (vector == VECTOR_DEBUG)
-        host_debug_poll();
-    else if (vector == LAPIC_VECTOR_TIMER)
+    if (vector == LAPIC_VECTOR_TIMER)
         sched_preempt();
     else if (vector == LAPIC_VECTOR_KICK)
         cpu_serve_calls();
+    else
+        (void)consoles_interrupt(vector);
     lapic_eoi();
 }
 
-static bool must_poll; /* a line whose interrupt is not known */
-
-uint64_t host_console_deadline(void)
+/* To this CPU, as the MADT says it is wired. */
+static bool route_isa(uint8_t irq, uint8_t vector)
 {
-    return must_poll ? host_now() + host_ns_to_tsc(POLL_NS) : UINT64_MAX;
-}
-
-static void route_uart(const struct uart *u, const char *what, uint8_t vector)
-{
-    uint8_t irq = u->base == COM2 ? ISA_IRQ_COM2 : ISA_IRQ_COM1;
     uint32_t gsi = irq;
     uint16_t flags = 0;
     for (unsigned i = 0; i < acpi.override_count; i++) {
@@ -402,13 +128,7 @@ static void route_uart(const struct uart *u, const char *what, uint8_t vector)
         flags = acpi.overrides[i].flags;
     }
     bool active_low = (flags & 3) == 3, level = (flags >> 2 & 3) == 3;
-    if (!uart_present(u))
-        return;
-    if ((u->base == COM1 || u->base == COM2) &&
-        ioapic_route(gsi, vector, lapic_id(), level, active_low))
-        return;
-    must_poll = true;
-    log_warn("%s: no interrupt for the UART at %#x is known: it is polled", what, u->base);
+    return ioapic_route(gsi, vector, lapic_id(), level, active_low);
 }
 
 void platform_interrupts(const char *cmdline)
@@ -434,10 +154,8 @@ void platform_interrupts(const char *cmdline)
         if (io)
             ioapic_add(io, acpi.ioapics[i].gsi_base);
     }
-    open_control(cmdline);
-    route_uart(&console_uart, "console", VECTOR_UART);
-    route_uart(&debug_uart, "gdb", VECTOR_DEBUG);
-    route_uart(&control_uart, "control", VECTOR_CONTROL);
+    consoles_open_control(cmdline);
+    consoles_route(route_isa);
 }
 
 /* --- wall clock --- */
@@ -506,27 +224,15 @@ static void acpi_poweroff(void)
     settle();
 }
 
-void platform_console_synchronous(void)
-{
-    frames_only = false;
-    uart_set_synchronous(&console_uart);
-}
-
-static void flush_lines(void)
-{
-    uart_flush(&console_uart);
-    uart_flush(&control_uart);
-}
-
 void host_poweroff(void)
 {
-    flush_lines();
+    consoles_flush();
     acpi_poweroff();
     for (const char *s = "Shutdown"; *s; s++)
         out8(BOCHS_SHUTDOWN, (uint8_t)*s);
     settle();
     log_info("this machine does not switch itself off: do it by hand");
-    flush_lines();
+    consoles_flush();
     for (;;) {
         cli();
         hlt();
@@ -535,7 +241,7 @@ void host_poweroff(void)
 
 void host_reboot(void)
 {
-    flush_lines();
+    consoles_flush();
     if (acpi_found && acpi.has_reset) {
         gas_write(&acpi.reset_reg, acpi.reset_value, 1);
         settle();

@@ -8,8 +8,8 @@
  * "Processor Management and Initialization".
  */
 #include "arch/x86/seg.h"
+#include "boot/long_mode.h"
 
-#define EFER 0xc0000080
 #define HERE(symbol) (symbol - trampoline_start)
 
     .section .rodata.trampoline, "a", @progbits
@@ -61,17 +61,7 @@ protected:
     jne park
 
     mov HERE(boot_tables)(%esi), %eax
-    mov %eax, %cr3
-    mov $0x20, %eax                 /* PAE */
-    mov %eax, %cr4
-    mov $EFER, %ecx
-    rdmsr
-    or $0x900, %eax                 /* LME, NXE */
-    wrmsr
-    mov %cr0, %eax
-    or $0x80010021, %eax            /* PG, WP, NE, PE */
-    and $0x9fffffff, %eax           /* caches on: CD and NW clear */
-    mov %eax, %cr0
+    enter_long_mode
     ljmp *HERE(far_long)(%esi)
 
 park:

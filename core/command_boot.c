@@ -5,6 +5,7 @@
  */
 #include "core/boot_facts.h"
 #include "core/commands.h"
+#include "core/footprint.h"
 #include "core/host.h"
 #include "core/lib/json.h"
 #include "core/modules.h"
@@ -51,6 +52,9 @@ static void boot_json(const struct call *c)
     json_u64(&j, "cpus", host_cpu_count());
     json_u64(&j, "tsc_khz", host_tsc_khz());
     json_u64(&j, "uptime_ns", host_uptime_ns());
+    uint64_t scrubbing, ticks = footprint_first_ticks(&scrubbing);
+    json_u64(&j, "first_guest_ticks", ticks);
+    json_u64(&j, "scrub_ticks", scrubbing);
     json_array(&j, "modules");
     for (unsigned i = 0; i < modules_count(); i++) {
         json_object(&j, NULL);
@@ -86,6 +90,10 @@ void command_boot(const struct call *c)
     SAY(c, "  what took how long:\n");
     for (unsigned i = 1; i < step_count; i++)
         SAY(c, "    %-32s %10lu us\n", steps[i].name, step_us(i));
+    uint64_t scrubbing, ticks = footprint_first_ticks(&scrubbing);
+    if (ticks)
+        SAY(c, "  first guest instruction %lu ticks after entry, without %lu of scrubbing\n", ticks,
+            scrubbing);
 }
 
 /* --- config --- */
@@ -100,6 +108,11 @@ static void config_vm_json(struct json *j, const struct vm *vm)
     json_text(j, "modules", vm->modules);
     json_u64(j, "memory", vm->memory);
     json_u64(j, "cpus", vm->cpus);
+    json_bool(j, "autostart", vm->autostart);
+    json_u64(j, "weight", vm->weight);
+    json_u64(j, "cap", vm->cap.percent);
+    json_text(j, "pin", vm->pin);
+    json_u64(j, "scrollback", vm->scrollback_bytes);
     json_bool(j, "testdev", vm->want_testdev);
     json_text(j, "on_reboot", config_action_name(vm->on_reboot));
     json_text(j, "on_poweroff", config_action_name(vm->on_poweroff));
@@ -120,7 +133,11 @@ static void say_vm(const struct call *c, const struct vm *vm)
     say_text(c, "initrd", vm->initrd);
     say_text(c, "cmdline", vm->cmdline);
     say_text(c, "modules", vm->modules);
-    SAY(c, "memory = %luK\ncpus = %u\n", vm->memory / 1024, vm->cpus);
+    SAY(c, "memory = %luK\ncpus = %u\nautostart = %s\n", vm->memory / 1024, vm->cpus,
+        vm->autostart ? "yes" : "no");
+    SAY(c, "weight = %u\ncap = %u\n", vm->weight, vm->cap.percent);
+    say_text(c, "pin", vm->pin);
+    SAY(c, "scrollback = %luK\n", vm->scrollback_bytes / 1024);
     if (vm->want_testdev)
         SAY(c, "devices = +testdev\n");
     say_text(c, "on_reboot", config_action_name(vm->on_reboot));

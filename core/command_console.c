@@ -6,6 +6,7 @@
 #include "core/commands.h"
 #include "core/console.h"
 #include "core/host.h"
+#include "core/lib/json.h"
 #include "core/lib/string.h"
 #include "core/lineedit.h"
 #include "core/log.h"
@@ -56,28 +57,62 @@ static uint64_t tail(const struct log_filter *filter, uint64_t n, uint64_t end)
     return begin;
 }
 
+static void say_log(const struct call *c, const struct log_filter *filter, uint64_t *at,
+                    uint64_t end)
+{
+    bool time = call_option(c, "--time");
+    struct log_line line;
+    while (*at < end && log_read(at, &line))
+        if (log_filter_passes(filter, line.text, line.len))
+            console_log_line(&line, time, c->sink, c->ctx);
+}
+
+static void log_json(const struct call *c, const struct log_filter *filter, uint64_t at,
+                     uint64_t end)
+{
+    static struct log_line line; /* the boot CPU's alone */
+    struct json j;
+    json_begin(&j, c->sink, c->ctx);
+    json_array(&j, "lines");
+    while (at < end && log_read(&at, &line)) {
+        if (!log_filter_passes(filter, line.text, line.len))
+            continue;
+        size_t n = min_u64(line.len, sizeof(line.text) - 1);
+        n -= n && line.text[n - 1] == '\n';
+        line.text[n] = '\0';
+        json_object(&j, NULL);
+        json_u64(&j, "ms", line.ms);
+        json_u64(&j, "missed", line.missed);
+        json_text(&j, "text", line.text);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_finish(&j);
+}
+
 void command_log(const struct call *c)
 {
     struct log_filter filter = {LOG_ALL, call_option(c, "--vm")};
     const char *level = call_option(c, "--level"), *last = call_option(c, "--tail");
-    bool time = call_option(c, "--time"), goes_on = call_option(c, "-f");
+    bool goes_on = call_option(c, "-f");
     uint64_t n = UINT64_MAX, at, end = log_end();
-    struct log_line line;
     if (goes_on && !at_terminal(c))
         return;
     if (level && !log_level_parse(level, &filter.level)) {
         REFUSE(c, "no level is called '%s'; there are: all info warn error\n", level);
         return;
     }
-    if (last && !call_number(last, &n)) {
+    if ((last && !call_number(last, &n)) || (goes_on && c->json)) {
         command_usage(c);
         return;
     }
-    for (at = last ? tail(&filter, n, end) : 0; at < end && log_read(&at, &line);)
-        if (log_filter_passes(&filter, line.text, line.len))
-            console_log_line(&line, time, c->sink, c->ctx);
+    at = last ? tail(&filter, n, end) : 0;
+    if (c->json)
+        log_json(c, &filter, at, end);
+    else
+        say_log(c, &filter, &at, end);
     if (goes_on)
-        console_follow(&filter, at, time);
+        console_follow(&filter, at, call_option(c, "--time"));
 }
 
 /* --- terminal --- */
@@ -135,7 +170,8 @@ static void show_terminal(const struct call *c, const struct console_terminal *t
         t->answers ? ", as it said" : "");
     SAY(c, "  pager %s, flow %s, lines %s\n", pagers[t->pager], flows[t->flow],
         t->lines ? "on" : "off");
-    SAY(c, "  %lu bytes typed were lost\n", host_console_lost());
+    SAY(c, "  %lu bytes typed were lost, %lu of attached guests\n", host_console_lost(),
+        console_lost());
 }
 
 void command_terminal(const struct call *c)

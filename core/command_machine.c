@@ -45,20 +45,32 @@ static void pool_json(struct json *j, const char *key, const struct page_alloc *
     json_object_end(j);
 }
 
+static void vm_mem_json(struct json *j, const struct vm *vm)
+{
+    const struct footprint *f = &vm->footprint;
+    json_object(j, NULL);
+    json_text(j, "name", vm->name);
+    json_u64(j, "memory", vm->memory);
+    json_bool(j, "held", holds_memory(vm));
+    json_u64(j, "page_tables", f->tables * PAGE_SIZE);
+    json_u64(j, "own", f->own * PAGE_SIZE);
+    json_u64(j, "start_ticks", footprint_start_ticks(f));
+    json_u64(j, "scrub_ticks", f->scrubbed);
+    json_object_end(j);
+}
+
 static void mem_json(const struct call *c)
 {
     struct json j;
     json_begin(&j, c->sink, c->ctx);
     pool_json(&j, "hypervisor", &hypervisor_pool);
     pool_json(&j, "guest", &guest_pool);
+    json_u64(&j, "image", footprint_image());
+    json_u64(&j, "text", footprint_text());
+    json_u64(&j, "taken", footprint_taken());
     json_array(&j, "vms");
-    for (unsigned i = 0; i < vm_count(); i++) {
-        json_object(&j, NULL);
-        json_text(&j, "name", vm_at(i)->name);
-        json_u64(&j, "memory", vm_at(i)->memory);
-        json_bool(&j, "held", holds_memory(vm_at(i)));
-        json_object_end(&j);
-    }
+    for (unsigned i = 0; i < vm_count(); i++)
+        vm_mem_json(&j, vm_at(i));
     json_array_end(&j);
     json_finish(&j);
 }
@@ -71,10 +83,15 @@ void command_mem(const struct call *c)
     }
     show_pool(c, &hypervisor_pool);
     show_pool(c, &guest_pool);
+    SAY(c, "  %-16s %9lu KiB taken: image %lu KiB (code %lu), the rest of the first pool\n",
+        "Plinth", footprint_taken() / 1024, footprint_image() / 1024, footprint_text() / 1024);
     for (unsigned i = 0; i < vm_count(); i++) {
         const struct vm *vm = vm_at(i);
-        SAY(c, "  vm %-13s %9lu KiB %s\n", vm->name, vm->memory / 1024,
-            holds_memory(vm) ? "in use" : "not held");
+        if (holds_memory(vm))
+            SAY(c, "  vm %-13s %9lu KiB in use, and of Plinth's %lu KiB, page tables %lu KiB\n",
+                vm->name, vm->memory / 1024, vm->footprint.own * 4, vm->footprint.tables * 4);
+        else
+            SAY(c, "  vm %-13s %9lu KiB not held\n", vm->name, vm->memory / 1024);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "core/console.h"
 
 #include "core/answer.h"
+#include "core/command_key.h"
 #include "core/commands.h"
 #include "core/control.h"
 #include "core/host.h"
@@ -18,7 +19,9 @@
 #include "core/machine.h"
 #include "core/password.h"
 
-/* What one exit may add at most: a hypercall's text as lines of one byte, with their prefixes. */
+/* What one exit adds at most, but for what is senseless: a hypercall's text as lines of one byte,
+ * with their prefixes. It is room for what guests on many CPUs print at once, too. What finds none
+ * all the same is in the log only. */
 #define ROOM_NEEDED 45056
 /* While the operator types, guests may fill no more than the first 2 KiB of the 64 KiB in front of
  * the line: that is how long an echo waits behind them. */
@@ -27,6 +30,7 @@
 #define PROMPT          "plinth> "
 #define PASSWORD_PROMPT "password: "
 #define LOG_BATCH   64 /* lines that one poll moves */
+#define LOOK_NS     1000000 /* at a guest that is slow to read what was typed */
 
 _Static_assert(COMMAND_LINE_MAX == LINEEDIT_MAX, "a line is a line");
 
@@ -43,6 +47,8 @@ static uint8_t mode; /* enum mode; others read it with the lock */
 static struct vm *attached;
 static struct vm *attach_next;  /* once the answer is out */
 static uint64_t typed_at;       /* TSC; other CPUs read it */
+static uint64_t skipped;        /* lines of guests since the last one that was shown; log's lock */
+static uint64_t lost;           /* bytes of the attached VM; its lock */
 static struct {
     struct log_filter filter;
     char vm[CONFIG_NAME_MAX];
@@ -83,6 +89,29 @@ static bool unwanted(const char *text, size_t len)
     return !terminal.lines && len && text[0] == '[';
 }
 
+/* Each LF becomes two bytes. */
+static bool fits(size_t len)
+{
+    return host_console_room() >= 2 * len + HOST_ROOM_KEPT;
+}
+
+/* A guest's line for which the line has no room now. Its CPU has interrupts off and locks: it must
+ * not wait. */
+static bool must_skip(const char *text, size_t len)
+{
+    bool skip = len && text[0] == '[' && !fits(len);
+    skipped += skip;
+    return skip;
+}
+
+static void say_skipped(void)
+{
+    if (!skipped || !fits(0))
+        return;
+    fmt_write(write_to, NULL, "(%lu lines of guests are in the log only)\n", skipped);
+    skipped = 0;
+}
+
 /* Whole lines go above the prompt. */
 static void output(void *ctx, const char *text, size_t len)
 {
@@ -90,11 +119,12 @@ static void output(void *ctx, const char *text, size_t len)
     control_log(text, len);
     if (mode == MODE_LOG && host_cpu_index() != 0)
         host_kick(0);
-    if (mode == MODE_LOG || mode == MODE_GUEST || unwanted(text, len))
+    if (mode == MODE_LOG || mode == MODE_GUEST || unwanted(text, len) || must_skip(text, len))
         return; /* it is in the log */
     bool again = edit.shown, paused = answer_paused();
     lineedit_hide(&edit);
     answer_hide();
+    say_skipped();
     host_console_write(text, len);
     if (!len || text[len - 1] != '\n')
         return;
@@ -121,6 +151,11 @@ bool console_has_room(void)
     return host_console_room() > (typing ? ROOM_TYPING : ROOM_NEEDED) && control_has_room();
 }
 
+uint64_t console_lost(void)
+{
+    return __atomic_load_n(&lost, __ATOMIC_RELAXED);
+}
+
 void console_vm_line(struct vm *vm, const char *text, size_t len)
 {
     log_vm_line(vm->name, text, len);
@@ -130,8 +165,10 @@ void console_vm_raw(struct vm *vm, const char *text, size_t len)
 {
     for (size_t i = 0; vm->scrollback.buf && i < len; i++)
         ring_push(&vm->scrollback, text[i]);
-    if (vm == attached)
+    if (vm == attached && fits(len))
         host_console_write(text, len);
+    else if (vm == attached)
+        lost += len;
     control_vm_raw(vm, text, len);
 }
 
@@ -487,6 +524,9 @@ uint64_t console_deadline(void)
     uint64_t at = min_u64(host_console_deadline(), job_deadline(JOB_PROGRAM));
     if (mode == MODE_ANSWER && answer_empty())
         at = min_u64(at, job_deadline(JOB_CONSOLE));
+    at = min_u64(at, key_deadline());
+    if (mode == MODE_GUEST && ring_used(&ahead)) /* on another CPU it reads without our knowing */
+        at = min_u64(at, host_now() + host_ns_to_tsc(LOOK_NS));
     if (access.locked)
         return ring_used(&ahead) ? min_u64(at, access.not_before) : at;
     return access.wanted && access.after ? min_u64(at, typed_at + access.after) : at;
@@ -526,6 +566,7 @@ void console_poll(void)
     char c;
     host_console_poll();
     control_poll();
+    key_poll();
     if (attached && !has_console(attached))
         lost_guest();
     if (attach_next && mode == MODE_PROMPT && !access.locked)

@@ -20,8 +20,11 @@ void console_init(void);
 void console_poll(void);
 /* TSC at which console_poll() must be called again though nothing interrupts; UINT64_MAX. */
 uint64_t console_deadline(void);
-/* False: guests that print must wait, or the line could not keep up. */
+/* False: guests that print must wait, or the line could not keep up. Who goes on never waits for
+ * the line. */
 bool console_has_room(void);
+/* Bytes of attached guests that found no room all the same. */
+uint64_t console_lost(void);
 /* A guest's line; shown unless another guest's console is attached, kept in the log always. */
 void console_vm_line(struct vm *vm, const char *line, size_t len);
 /* A guest's bytes: remembered for who attaches later, and shown while attached. The VM's lock is

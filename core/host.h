@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What core needs from the machine, resolved at link time: arch/x86/host.c, boot/platform.c and
- * boot/panic.c implement it; a host-side test brings a fake. No policy, no VM knowledge beyond
- * opaque pointers.
+ * What core needs from the machine, resolved at link time: arch/x86/host.c, boot/platform.c,
+ * boot/consoles.c and boot/panic.c implement it; a host-side test brings a fake. No policy, no VM
+ * knowledge beyond opaque pointers.
  */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
@@ -87,6 +87,11 @@ typedef void host_call_fn(void *arg);
  * guest even under Bochs with IF clear. */
 void host_call_others(host_call_fn *fn, void *arg);
 void host_call_on(unsigned cpu, host_call_fn *fn, void *arg);
+/* For calls that only wait until their targets have left their guests and all that is critical. */
+static inline void host_nothing(void *arg)
+{
+    (void)arg;
+}
 /* Serves pending calls, with interrupts closed; no lock is held. */
 void host_serve(void);
 /* For loops that wait for another CPU while holding no lock: PAUSE, and serves pending calls. */
@@ -112,10 +117,14 @@ void host_fpu_set_xcr0(uint64_t xcr0);
 void host_fpu_get_xmm(unsigned n, uint8_t value[16]);
 void host_fpu_set_xmm(unsigned n, const uint8_t value[16]);
 
-/* --- consoles: boot/platform.c --- */
+/* --- consoles: boot/consoles.c --- */
 /* Text to every console there is; waits for room if it must. */
 void host_console_write(const char *text, size_t len);
-/* Characters that can be written without waiting. */
+/* Characters that can be written without waiting: a promise to nobody, other CPUs write, too. Three
+ * write without being asked (a guest's lines, an attached guest's bytes, frames: each one CPU at a
+ * time) and each leaves HOST_ROOM_KEPT, more than the other two add meanwhile: so none of them ever
+ * waits for the line. Plinth's own words may use it up. */
+#define HOST_ROOM_KEPT 8192
 size_t host_console_room(void);
 /* Moves what the line takes now; call often. */
 void host_console_poll(void);
@@ -131,7 +140,7 @@ uint64_t host_console_lost(void);
 /* True: some line has been served so late, at least once, that bytes may have been lost. */
 bool host_lines_late(void);
 
-/* --- the debugger's line, if there is one: boot/platform.c; boot CPU only --- */
+/* --- the debugger's line, if there is one: boot/consoles.c; boot CPU only --- */
 void host_debug_poll(void);
 /* The next byte received, or -1. */
 int host_debug_read(void);
@@ -140,7 +149,7 @@ void host_debug_write(const char *bytes, size_t len);
 /* False: there is none (gdb= on the command line). */
 bool host_debug_present(void);
 
-/* --- the programs' line, which carries frames: boot/platform.c --- */
+/* --- the programs' line, which carries frames: boot/consoles.c --- */
 /* True: it is a line of its own; false: it is the console's. */
 bool host_control_is_apart(void);
 /* Bytes as they are; waits for room if it must. */

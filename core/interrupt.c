@@ -266,7 +266,8 @@ void interrupt_apic_effects(struct vcpu *v)
         vioapic_eoi(&v->vm->ioapic, e.eoi_vector);
         interrupt_update(v->vm);
         lock_release(&v->vm->lock);
-    } else if (unlikely(v->vm->ioapic.refused) && e.state_changed) {
+    } else if (unlikely(e.reach_changed)) {
+        /* Who finds this APIC closed just now and notes a refusal has the lock meanwhile. */
         lock_take(&v->vm->lock);
         interrupt_update(v->vm);
         lock_release(&v->vm->lock);

@@ -195,6 +195,15 @@ size_t machine_input(struct vm *vm, const char *text, size_t len)
     return n;
 }
 
+bool machine_input_break(struct vm *vm)
+{
+    lock_take(&vm->lock);
+    bool done = vuart_break(&vm->uart);
+    interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));
+    lock_release(&vm->lock);
+    return done;
+}
+
 void machine_uart_changed(struct vm *vm)
 {
     interrupt_set_irq(vm, IRQ_COM1, vuart_ops.irq(&vm->uart));

@@ -46,6 +46,8 @@ void machine_uart_changed(struct vm *vm);
 void machine_console(struct vm *vm, const char *text, size_t len);
 /* The operator's bytes; returns how many the guest took. */
 size_t machine_input(struct vm *vm, const char *text, size_t len);
+/* A BREAK on its serial line. False: bytes that came before it have not been read yet. */
+bool machine_input_break(struct vm *vm);
 /* Prints what has not become a line. The VM's lock is held. */
 void machine_flush(struct vm *vm);
 /* The operator asks the guest for an orderly end. False: no driver of it listens. Any CPU. */

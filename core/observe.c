@@ -43,17 +43,12 @@ void observe_changed(struct vm *vm)
             sched_notify(vm->vcpu[i], REQUEST_RESCHEDULE);
 }
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 void observe_stop(struct vm *vm)
 {
     struct observe_stats *old[VM_VCPUS];
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         old[i] = __atomic_exchange_n(&vm->vcpu[i]->observe_stats, NULL, __ATOMIC_SEQ_CST);
-    host_call_others(nothing, NULL); /* who was adding to one has done so */
+    host_call_others(host_nothing, NULL); /* who was adding to one has done so */
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         if (old[i])
             pool_free(old[i]);

@@ -34,13 +34,15 @@ struct cpu_sched {
     struct vcpu *running;   /* between pick and put */
     uint64_t paid_until;    /* TSC: somebody has paid for this CPU's time up to here; its own */
     bool short_turns;       /* a serial line has to be looked at more often than once a slice */
+    /* A bit for each CPU that may run somebody who has been queued here since it last found nobody:
+     * share() need not look at who waits. Under the lock, but share() reads it without. */
+    uint64_t wanted[CPU_WORDS];
 } __attribute__((aligned(64)));
 
 static struct cpu_sched cpus[CPU_MAX];
 static uint64_t idle[CPU_MAX / 64]; /* bit per CPU that is in host_idle() or about to be; atomic */
 static uint64_t slice;              /* TSC ticks */
 static uint64_t granule;            /* nobody is preempted before so many ticks */
-static bool any_pins;               /* some vCPU may not run everywhere; atomic */
 
 static struct vcpu *of(struct runq_entity *e)
 {
@@ -109,6 +111,20 @@ static int idle_cpu_for(const struct vcpu *v)
     return -1;
 }
 
+/* v joins those who wait at c, whose lock is held. */
+static void note_wanted(struct cpu_sched *c, const struct vcpu *v)
+{
+    for (unsigned w = 0; w * 64 < host_cpu_count(); w++)
+        __atomic_store_n(&c->wanted[w], c->wanted[w] | allowed_word(v, w), __ATOMIC_RELAXED);
+}
+
+/* CPU me has looked at all who wait at c, whose lock is held: it may run none of them. */
+static void note_unwanted(struct cpu_sched *c, unsigned me)
+{
+    uint64_t *word = &c->wanted[me / 64];
+    __atomic_store_n(word, *word & ~BIT(me % 64), __ATOMIC_RELAXED);
+}
+
 /* --- becoming runnable --- */
 
 /* Somebody stands in front of what runs on c, whose lock is held: let its slice end soon, but not
@@ -136,6 +152,7 @@ static void join(struct cpu_sched *c, unsigned cpu, struct vcpu *v)
     v->woken = true;
     trace_event(TRACE_WAKE, v, cpu);
     bool front = runq_wake(&c->queue, &v->run);
+    note_wanted(c, v);
     if (is_idle(cpu))
         host_kick(cpu);
     else if (front)
@@ -297,6 +314,8 @@ void sched_switch_to(struct vcpu *v)
     v->held_by = host_cpu_index() + 1;
     host_fpu_load(v->fpu, v->xcr0);
     backend->load(v);
+    if (unlikely(!v->vm->footprint.first) && v->vm->state == VM_RUNNING)
+        footprint_first_turn(v->vm);
 }
 
 static void leave_vm(void *arg)
@@ -457,44 +476,21 @@ static void put_back(struct cpu_sched *c, struct vcpu *v)
     v->runnable_since = host_now();
     runq_put(&c->queue, &v->run,
              over ? RUNQ_USED : v->yielded ? RUNQ_YIELDED : RUNQ_PREEMPTED);
+    note_wanted(c, v);
     v->yielded = false;
-}
-
-static void note_allowed(struct list *head, uint64_t wanted[CPU_WORDS])
-{
-    for (struct list *l = head->next; l != head; l = l->next)
-        for (unsigned w = 0; w < CPU_WORDS; w++)
-            wanted[w] |= allowed_word(of(container_of(l, struct runq_entity, link)), w);
-}
-
-/* The CPUs on which somebody who waits here may run. With pins alone it is worth a look at all. */
-static void wanted_cpus(struct cpu_sched *c, uint64_t wanted[CPU_WORDS])
-{
-    bool pins = __atomic_load_n(&any_pins, __ATOMIC_RELAXED);
-    memset(wanted, pins ? 0 : 0xff, CPU_WORDS * sizeof(*wanted));
-    if (likely(!pins))
-        return;
-    lock_take(&c->lock);
-    note_allowed(&c->queue.woken, wanted);
-    note_allowed(&c->queue.active, wanted);
-    note_allowed(&c->queue.expired, wanted);
-    lock_release(&c->lock);
 }
 
 /* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
  * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. */
 static void share(struct cpu_sched *c)
 {
-    uint64_t wanted[CPU_WORDS];
     unsigned left = c->queue.count;
-    if (likely(!left))
-        return;
-    wanted_cpus(c, wanted);
-    for (unsigned i = 0; left && i < host_cpu_count(); i++)
-        if (is_idle(i) && (wanted[i / 64] & BIT(i % 64))) {
-            host_kick(i);
-            left--;
-        }
+    for (unsigned w = 0; left && w * 64 < host_cpu_count(); w++) {
+        uint64_t fit = __atomic_load_n(&idle[w], __ATOMIC_SEQ_CST) &
+                       __atomic_load_n(&c->wanted[w], __ATOMIC_RELAXED);
+        for (; left && fit; fit &= fit - 1, left--)
+            host_kick(w * 64 + (unsigned)__builtin_ctzll(fit));
+    }
 }
 
 struct turn {
@@ -707,30 +703,47 @@ static bool may_move(void *ctx, const struct runq_entity *e)
     return false;
 }
 
+/* From one CPU, whose lock is held, as c's is. */
+static struct vcpu *steal_from(struct cpu_sched *from, struct cpu_sched *c, unsigned me,
+                               bool *later)
+{
+    struct thief t = {me, false};
+    bool all = runq_load(&c->queue) == 0; /* are looked at */
+    struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &t);
+    *later |= t.later;
+    if (!e) {
+        if (all && !t.later)
+            note_unwanted(from, me);
+        return NULL;
+    }
+    struct vcpu *v = of(e);
+    v->cpu = me;
+    note_wanted(c, v);
+    return v;
+}
+
 /* c's lock is held. Others' locks are only tried: two CPUs may want each other's. False: nothing
  * was got, but in a moment something may be. */
 static bool steal(struct cpu_sched *c, unsigned me)
 {
     unsigned n = host_cpu_count();
-    struct thief t = {me, false};
+    bool later = false;
     for (unsigned i = 1; i < n; i++) {
         struct cpu_sched *from = &cpus[(me + i) % n];
         if (!runq_worth_stealing(&from->queue, &c->queue))
             continue;
         if (!lock_try(&from->lock)) {
-            t.later = true;
+            later = true;
             continue;
         }
-        struct runq_entity *e = runq_steal(&from->queue, &c->queue, may_move, &t);
-        if (e)
-            of(e)->cpu = me;
+        struct vcpu *v = steal_from(from, c, me, &later);
         lock_release(&from->lock);
-        if (e)
-            trace_event(TRACE_STEAL, of(e), (me + i) % n);
-        if (e)
+        if (v) {
+            trace_event(TRACE_STEAL, v, (me + i) % n);
             return true;
+        }
     }
-    return !t.later;
+    return !later;
 }
 
 static struct vcpu *pick(struct cpu_sched *c, unsigned me)
@@ -893,11 +906,6 @@ void sched_preempt(void)
 
 /* --- control --- */
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* The store before the looks at states: whoever picks a vCPU writes its state before it looks at
  * paused, so either it is seen RUNNING here, or it sees paused and blocks. */
 void sched_pause(struct vm *vm)
@@ -905,7 +913,7 @@ void sched_pause(struct vm *vm)
     __atomic_store_n(&vm->paused, 1, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         sched_notify(vm->vcpu[i], REQUEST_PAUSE | REQUEST_RESCHEDULE);
-    host_call_others(nothing, NULL); /* an NMI ends guests that a kick does not */
+    host_call_others(host_nothing, NULL); /* an NMI ends guests that a kick does not */
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         while (state_of(vm->vcpu[i]) == VCPU_RUNNING)
             host_relax();
@@ -927,18 +935,14 @@ void sched_set_weight(struct vcpu *v, uint32_t weight)
     lock_release(&c->lock);
 }
 
-static void note_pins(const struct vcpu *v)
-{
-    for (unsigned i = 0; i < host_cpu_count(); i++)
-        if (!is_allowed(v, i))
-            __atomic_store_n(&any_pins, true, __ATOMIC_RELAXED);
-}
-
 void sched_set_pin(struct vcpu *v, const uint64_t allowed[CPU_WORDS])
 {
     for (unsigned w = 0; w < CPU_WORDS; w++)
         __atomic_store_n(&v->cpus_allowed[w], allowed[w], __ATOMIC_RELAXED);
-    note_pins(v);
+    unsigned cpu;
+    struct cpu_sched *c = lock_home(v, &cpu);
+    note_wanted(c, v);
+    lock_release(&c->lock);
     sched_notify(v, REQUEST_RESCHEDULE);
 }
 
@@ -949,7 +953,6 @@ void sched_start(struct vcpu *v, bool runs)
     int to = least_loaded(v);
     unsigned cpu = to < 0 ? 0 : (unsigned)to; /* vm_start() has looked: it is allowed somewhere */
     struct cpu_sched *c = &cpus[cpu];
-    note_pins(v);
     lock_take(&c->lock);
     v->cpu = cpu;
     v->timer.cpu = cpu;

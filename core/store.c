@@ -39,19 +39,9 @@ static void flush_everywhere(void)
     host_call_others(flush, NULL);
 }
 
-static bool take_block(uint64_t left, hpa_t *at, uint64_t *size)
-{
-    *size = PAGE_SIZE_2M;
-    if (left >= PAGE_SIZE_2M && page_alloc_2m(&guest_pool, at))
-        return true;
-    *size = PAGE_SIZE;
-    return page_alloc_4k(&guest_pool, at);
-}
-
 static void give_block(hpa_t at, uint64_t size)
 {
-    bool ok = size == PAGE_SIZE_2M ? page_free_2m(&guest_pool, at) : page_free_4k(&guest_pool, at);
-    if (!ok)
+    if (!page_free_block(&guest_pool, at, size))
         panic("store: page %#lx was not allocated", at.v);
 }
 
@@ -105,7 +95,9 @@ static bool take_memory(struct store_file *f)
     hpa_t at;
     bool ok = true;
     while (ok && f->mapped < wanted) {
-        ok = take_block(wanted - f->mapped, &at, &size);
+        uint64_t here = f->base + f->mapped;
+        ok = page_alloc_block(&guest_pool, IS_ALIGNED(here, PAGE_SIZE_2M) ? wanted - f->mapped : 0,
+                              &at, &size);
         if (ok && space_map_store(f->base + f->mapped, at, size) != PL_OK) {
             give_block(at, size);
             ok = false;

@@ -65,15 +65,10 @@ const struct trace_ring *trace_ring_of(unsigned cpu)
     return cpu < host_cpu_count() && ring_records ? &rings[cpu] : NULL;
 }
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 void trace_stop(void)
 {
     __atomic_store_n(&trace_kinds, 0, __ATOMIC_SEQ_CST);
-    host_call_others(nothing, NULL); /* now nobody writes any more */
+    host_call_others(host_nothing, NULL); /* now nobody writes any more */
 }
 
 static unsigned pages_of(uint64_t records)

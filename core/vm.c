@@ -204,19 +204,9 @@ static uint64_t ram_address(const struct vm *vm, uint64_t n)
     return n < low_ram(vm) ? n : VM_HIGH_RAM + (n - low_ram(vm));
 }
 
-static bool take_block(uint64_t left, hpa_t *at, uint64_t *size)
-{
-    if (left >= PAGE_SIZE_2M && page_alloc_2m(&guest_pool, at)) {
-        *size = PAGE_SIZE_2M;
-        return true;
-    }
-    *size = PAGE_SIZE;
-    return page_alloc_4k(&guest_pool, at);
-}
-
 static void give_block(hpa_t at, uint64_t size)
 {
-    if (!(size == PAGE_SIZE_2M ? page_free_2m(&guest_pool, at) : page_free_4k(&guest_pool, at)))
+    if (!page_free_block(&guest_pool, at, size))
         panic("vm: page %#lx of a guest was not allocated", at.v);
 }
 
@@ -237,7 +227,7 @@ static enum pl_status take_memory(struct vm *vm)
         uint64_t left = n < low_ram(vm) ? low_ram(vm) - n : vm->memory - n;
         hpa_t at;
         /* Large blocks only where guest-physical addresses are aligned alike. */
-        if (!take_block(IS_ALIGNED(gpa, PAGE_SIZE_2M) ? left : 0, &at, &size))
+        if (!page_alloc_block(&guest_pool, IS_ALIGNED(gpa, PAGE_SIZE_2M) ? left : 0, &at, &size))
             return PL_NO_MEMORY;
         enum pl_status s = map_block(vm, gpa, at, size);
         if (s != PL_OK) {
@@ -277,7 +267,9 @@ static bool scrub_piece(struct vm *vm)
     uint64_t n = min_u64(SCRUB_PIECE, end - vm->scrub_at);
     hpa_t before = host_current_space();
     host_load_space(vm->space.root);
+    uint64_t begin = host_now();
     host_zero((void *)(WINDOW_BASE + ram_address(vm, vm->scrub_at)), n);
+    vm->footprint.scrubbed += host_now() - begin;
     host_load_space(before);
     vm->scrub_at += n;
     return vm->scrub_at == vm->memory;
@@ -425,12 +417,15 @@ static void fail_start(struct vm *vm, const char *why)
 
 static const char *build(struct vm *vm)
 {
+    uint64_t before = page_alloc_free(&hypervisor_pool);
     lock_init(&vm->code_lock, LOCK_ORDER_CODE, "code pages");
     if (space_create(&vm->space) != PL_OK ||
         radix_create(&vm->gpa_tables, backend->gpa_format, &pool_radix_ops, NULL) != PL_OK)
         return "no hypervisor memory for its page tables";
     if (take_memory(vm) != PL_OK)
         return "not enough memory";
+    uint64_t between = page_alloc_free(&hypervisor_pool);
+    vm->footprint.tables = before - between;
     if (backend->vm_create(vm) != PL_OK)
         return "no hypervisor memory for it";
     sched_switch_to(NULL); /* making a vCPU uses the CPU's current-VMCS pointer */
@@ -442,6 +437,7 @@ static const char *build(struct vm *vm)
     }
     if (machine_init(vm) != PL_OK)
         return "no hypervisor memory for its devices";
+    vm->footprint.own = between - page_alloc_free(&hypervisor_pool) + vm->record_pages;
     return NULL;
 }
 
@@ -454,6 +450,7 @@ static void reset_record(struct vm *vm)
     vm->ran = vm->exits = vm->unlisted_msrs = 0;
     vm->logged_msrs = 0;
     vm->console_used = false;
+    vm->keys.n = 0;
     vm->stopper = NULL;
     vm->then = THEN_CONFIG;
     vm->paused = 0;
@@ -483,6 +480,7 @@ void vm_start(struct vm *vm)
     char why[VM_END_TEXT];
     uint64_t free_bytes = page_alloc_free(&guest_pool) * PAGE_SIZE;
     reset_record(vm);
+    footprint_begin(&vm->footprint);
     if (!loader_check(vm, why, sizeof(why))) {
         fail_start(vm, why);
         return;

@@ -10,6 +10,8 @@
 #include "core/bus.h"
 #include "core/cap.h"
 #include "core/config.h"
+#include "core/footprint.h"
+#include "core/keys.h"
 #include "core/lib/lock.h"
 #include "core/lib/ring.h"
 #include "core/lines.h"
@@ -101,6 +103,7 @@ struct vm {
     uint64_t pvclock_wall;     /* as the guest wrote it */
     uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;
     uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
+    struct footprint footprint;
 
     struct cap cap;
     /* Of its current run. */
@@ -148,6 +151,7 @@ struct vm {
     unsigned logged_msrs;
     char last_console_byte;
     bool console_used;
+    struct keys keys;          /* typed by `vm key`, not taken yet; the boot CPU's */
 };
 
 /* Makes a record from a section of the configuration. NULL: the table or memory is full. */

@@ -104,6 +104,16 @@ size_t page_alloc_metadata_size(const struct extent *extents, unsigned n)
     return (size_t)blocks * sizeof(struct page_block);
 }
 
+/* Sets bits from (included) to to (not). */
+static void set_bits(uint64_t *words, unsigned from, unsigned to)
+{
+    for (unsigned w = from / 64; w * 64 < to; w++) {
+        unsigned first = w * 64 < from ? from % 64 : 0;
+        unsigned end = to - w * 64 < 64 ? to - w * 64 : 64;
+        words[w] |= BITS(end - 1, first);
+    }
+}
+
 static void init_block(struct page_alloc *pa, struct page_block *b, unsigned extent)
 {
     b->extent = (uint8_t)extent;
@@ -111,8 +121,7 @@ static void init_block(struct page_alloc *pa, struct page_block *b, unsigned ext
     uint64_t start = first_block_page(pa, b), end = start + BLOCK_PAGES;
     unsigned from = (unsigned)(max_u64(start, pa->extent[extent].first_page) - start);
     unsigned to = (unsigned)(min_u64(end, pa->extent[extent].end_page) - start);
-    for (unsigned bit = from; bit < to; bit++)
-        b->free[bit / 64] |= BIT(bit % 64);
+    set_bits(b->free, from, to);
     b->free_count = (uint16_t)(to - from);
     if (b->free_count == PAGES_PER_BLOCK) {
         b->state = BLOCK_WHOLE;

@@ -56,6 +56,23 @@ MUST_CHECK bool page_free_4k(struct page_alloc *pa, hpa_t page);
 MUST_CHECK bool page_free_2m(struct page_alloc *pa, hpa_t block);
 MUST_CHECK bool page_free_contiguous(struct page_alloc *pa, hpa_t first, unsigned n);
 
+/* Memory that need not adjoin, a block at a time: 2M if there are so many bytes left and the pool
+ * has one, else 4K; *size says which. */
+MUST_CHECK static inline bool page_alloc_block(struct page_alloc *pa, uint64_t left, hpa_t *out,
+                                               uint64_t *size)
+{
+    *size = PAGE_SIZE_2M;
+    if (left >= PAGE_SIZE_2M && page_alloc_2m(pa, out))
+        return true;
+    *size = PAGE_SIZE;
+    return page_alloc_4k(pa, out);
+}
+
+MUST_CHECK static inline bool page_free_block(struct page_alloc *pa, hpa_t at, uint64_t size)
+{
+    return size == PAGE_SIZE_2M ? page_free_2m(pa, at) : page_free_4k(pa, at);
+}
+
 /* Counts in 4K pages. */
 static inline uint64_t page_alloc_total(const struct page_alloc *pa)
 {

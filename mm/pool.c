@@ -62,7 +62,6 @@ enum pl_status pool_init(struct memmap *map)
     if (s != PL_OK)
         return s;
     char *own_at = (char *)extent.base.v, *guests_at = own_at + own;
-    host_zero(own_at, own + guests);
     pool = (struct extent){HPA(extent.base.v + own + guests), extent.size - own - guests};
     s = page_alloc_init(&hypervisor_pool, "hypervisor pool", &pool, 1, own_at, own);
     if (s != PL_OK)

@@ -36,16 +36,21 @@ static inline bool str_starts(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* Copies at most size - 1 bytes and always terminates dst (size > 0). False if src was cut. */
-static inline bool str_copy(char *dst, size_t size, const char *src)
+/* Copies n bytes, but at most size - 1, and always terminates dst (size > 0). False if src was
+ * cut. */
+static inline bool str_copy_n(char *dst, size_t size, const char *src, size_t n)
 {
-    size_t n = strlen(src);
     bool whole = n < size;
     if (!whole)
         n = size - 1;
     memcpy(dst, src, n);
     dst[n] = '\0';
     return whole;
+}
+
+static inline bool str_copy(char *dst, size_t size, const char *src)
+{
+    return str_copy_n(dst, size, src, strlen(src));
 }
 
 #endif

@@ -336,7 +336,7 @@ void vlapic_init(struct vlapic *v, uint8_t *page, uint32_t id, bool bsp)
 void vlapic_init_reset(struct vlapic *v)
 {
     vlapic_registers_reset(v);
-    v->effects.timer_changed = v->effects.state_changed = true;
+    v->effects.timer_changed = v->effects.state_changed = v->effects.reach_changed = true;
 }
 
 void vlapic_reset(struct vlapic *v)
@@ -351,7 +351,7 @@ void vlapic_set_virtual_wire(struct vlapic *v)
     vlapic_set_reg(v, VLAPIC_SVR, VLAPIC_SVR_ENABLE | 0xff);
     vlapic_set_reg(v, VLAPIC_LVT_LINT0, APIC_MODE_EXTINT << 8);
     vlapic_set_reg(v, VLAPIC_LVT_LINT1, APIC_MODE_NMI << 8);
-    v->effects.state_changed = true;
+    v->effects.state_changed = v->effects.reach_changed = true;
 }
 
 void vlapic_take_effects(struct vlapic *v, struct vlapic_effects *out)

@@ -59,7 +59,8 @@ struct vlapic_effects {
             bool nmi;           /* this vCPU gets an NMI: LINT1, an LVT entry or a self-IPI */
             bool init;          /* the same for INIT, from an LVT entry */
             bool timer_changed; /* vlapic_deadline() has to be asked again */
-            bool state_changed; /* vlapic_pending() has to be asked again; target changed, too */
+            bool state_changed; /* vlapic_pending() has to be asked again */
+            bool reach_changed; /* it may accept messages that it did not: target, enabled */
             bool base_changed;  /* IA32_APIC_BASE: mode or address of the memory region */
         };
         uint64_t any;           /* 0: none of them */

@@ -184,7 +184,7 @@ static void write_svr(struct vlapic *v, uint32_t value)
     if (!(value & VLAPIC_SVR_ENABLE))
         for (unsigned i = 0; i < ARRAY_LEN(lvts); i++)
             vlapic_set_reg(v, lvts[i], vlapic_reg(v, lvts[i]) | VLAPIC_LVT_MASKED);
-    v->effects.timer_changed = v->effects.state_changed = true;
+    v->effects.timer_changed = v->effects.state_changed = v->effects.reach_changed = true;
 }
 
 /* value has no bits but those the register has. */
@@ -193,6 +193,7 @@ static void write_register(struct vlapic *v, unsigned offset, uint32_t value)
     switch (offset) {
     case VLAPIC_ID:
         set_identity(v);
+        v->effects.reach_changed = true;
         break;
     case VLAPIC_TPR:
         vlapic_set_tpr(v, (uint8_t)value);
@@ -203,11 +204,11 @@ static void write_register(struct vlapic *v, unsigned offset, uint32_t value)
         break;
     case VLAPIC_LDR:
         vlapic_set_reg(v, offset, value);
-        v->effects.state_changed = true;
+        v->effects.state_changed = v->effects.reach_changed = true;
         break;
     case VLAPIC_DFR:
         vlapic_set_reg(v, offset, value | 0x0fffffff);
-        v->effects.state_changed = true;
+        v->effects.state_changed = v->effects.reach_changed = true;
         break;
     case VLAPIC_SVR:
         write_svr(v, value);
@@ -337,7 +338,7 @@ static bool write_apic_base(struct vlapic *v, uint64_t value)
     } else {
         vlapic_registers_reset(v);
     }
-    v->effects.timer_changed = v->effects.state_changed = true;
+    v->effects.timer_changed = v->effects.state_changed = v->effects.reach_changed = true;
     return true;
 }
 

@@ -3,7 +3,7 @@
  * The emulated 16550A. PURE, sans-I/O. Simplifications, all visible only to a guest that measures:
  * sending takes no time, so THRE and TEMT come together; the character time-out is taken to have
  * passed as soon as the receiver holds anything; there are no line errors but an overrun in
- * loopback; DMA mode, parity, break and the baud rate are stored and have no effect.
+ * loopback; DMA mode, parity, sending a break and the baud rate are stored and have no effect.
  * Have open: data sheet "PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs".
  */
 #include "drivers/emu/vuart.h"
@@ -51,6 +51,7 @@ enum {
 
 #define LSR_DR         0x01
 #define LSR_OE         0x02
+#define LSR_BI         0x10
 #define LSR_THRE       0x20
 #define LSR_TEMT       0x40
 
@@ -316,6 +317,15 @@ size_t vuart_give(struct vuart *u, const char *buf, size_t n)
     while (given < n && vuart_room(u) > 0)
         fifo_put(u, &u->rx, (uint8_t)buf[given++]);
     return given;
+}
+
+bool vuart_break(struct vuart *u)
+{
+    if (u->rx.count || !vuart_room(u))
+        return false;
+    fifo_put(u, &u->rx, 0);
+    u->lsr_errors |= LSR_BI;
+    return true;
 }
 
 const struct device_ops vuart_ops = {

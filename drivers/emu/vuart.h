@@ -22,7 +22,7 @@ struct vuart_fifo {
 struct vuart {
     uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
     uint8_t msr;         /* modem lines and what changed in them since the last read */
-    uint8_t lsr_errors;  /* OE: the only one that can occur here */
+    uint8_t lsr_errors;  /* OE and BI: no others can occur here */
     bool thre_interrupt; /* the transmitter ran empty and nobody has looked yet */
     struct vuart_fifo rx, tx;
     uint64_t tx_lost;    /* bytes written to a full transmitter */
@@ -42,6 +42,9 @@ bool vuart_tx_full(const struct vuart *u);
 /* Gives the receiver at most n bytes; returns how many it had room for. Nothing is ever overrun
  * from outside: the owner keeps the rest. In loopback the receiver is cut off and has no room. */
 size_t vuart_give(struct vuart *u, const char *buf, size_t n);
+/* The other end holds the line low for longer than a character: a byte of zeroes with the BI flag.
+ * False: bytes that came before it wait still (LSR's flags are those of the oldest byte). */
+bool vuart_break(struct vuart *u);
 /* How many bytes vuart_give() would take. */
 size_t vuart_room(const struct vuart *u);
 

@@ -100,6 +100,15 @@ static void pulse(unsigned n)
     line_set(n, false);
 }
 
+/* One edge of pin 21 with this entry: how many interrupts there are then. */
+static void check_pulse(const char *what, uint32_t entry, uint8_t to, unsigned count)
+{
+    ioapic_route(21, entry, to);
+    pulse(21);
+    irq_window();
+    test_equal(what, logged, count);
+}
+
 static void check_modes(void)
 {
     uint32_t nmis = this_cpu()->seen[2];
@@ -109,31 +118,13 @@ static void check_modes(void)
     pulse(21);
     __asm__ volatile("nop");
     test_equal("delivery mode NMI", this_cpu()->seen[2], nmis + 1);
-    ioapic_route(21, 0x200, 0);
-    pulse(21);
-    irq_window();
-    test_equal("delivery mode SMI", logged, 0);
-    ioapic_route(21, 0x100 | VECTOR, 0);
-    pulse(21);
-    irq_window();
-    test_equal("lowest priority", logged, 1);
-    ioapic_route(21, VECTOR, 7);
-    pulse(21);
-    irq_window();
-    test_equal("nobody's ID", logged, 1);
-    ioapic_route(21, VECTOR, 0xff);
-    pulse(21);
-    irq_window();
-    test_equal("broadcast", logged, 2);
+    check_pulse("delivery mode SMI", 0x200, 0, 0);
+    check_pulse("lowest priority", 0x100 | VECTOR, 0, 1);
+    check_pulse("nobody's ID", VECTOR, 7, 1);
+    check_pulse("broadcast", VECTOR, 0xff, 2);
     apic_write(APIC_LDR, 0x04000000);
-    ioapic_route(21, 0x800 | VECTOR, 4);
-    pulse(21);
-    irq_window();
-    test_equal("logical destination", logged, 3);
-    ioapic_route(21, 0x800 | VECTOR, 8);
-    pulse(21);
-    irq_window();
-    test_equal("another logical destination", logged, 3);
+    check_pulse("logical destination", 0x800 | VECTOR, 4, 3);
+    check_pulse("another logical destination", 0x800 | VECTOR, 8, 3);
     ioapic_route(21, IOAPIC_MASKED, 0);
 }
 

@@ -81,19 +81,9 @@ smp_entry32:
     xorl %eax, %eax
     movl %eax, %fs
     movl %eax, %gs
-    movl %cr4, %eax
-    orl $0x20, %eax                 /* PAE */
-    movl %eax, %cr4
-    movl $boot_pml4, %eax
-    movl %eax, %cr3
-    movl $0xc0000080, %ecx          /* IA32_EFER: LME */
-    rdmsr
-    orl $0x100, %eax
-    wrmsr
-    movl %cr0, %eax
-    orl $0x80000022, %eax           /* PG, NE, MP */
-    movl %eax, %cr0
-    ljmp $SELECTOR_CODE, $smp_entry64
+    movl $1f, %edi
+    jmp start_paging
+1:  ljmp $SELECTOR_CODE, $smp_entry64
 
     .code64
 smp_entry64:

@@ -43,6 +43,14 @@ _start: /* protected mode, paging off, flat segments, EBX = hvm_start_info; no s
     cmpl $2048, %ecx
     jb 2b
 
+    movl $1f, %edi
+    jmp start_paging
+1:  lgdt boot_gdt_pointer
+    ljmp $SELECTOR_CODE, $start64
+
+/* Every CPU's way into IA-32e mode; no stack is needed. Goes on at EDI, changes EAX, ECX, EDX. */
+    .globl start_paging
+start_paging:
     movl %cr4, %eax
     orl $0x20, %eax                 /* PAE */
     movl %eax, %cr4
@@ -55,8 +63,7 @@ _start: /* protected mode, paging off, flat segments, EBX = hvm_start_info; no s
     movl %cr0, %eax
     orl $0x80000022, %eax           /* PG, NE, MP */
     movl %eax, %cr0
-    lgdt boot_gdt_pointer
-    ljmp $SELECTOR_CODE, $start64
+    jmp *%edi
 
     .code64
 start64:

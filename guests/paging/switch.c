@@ -7,6 +7,7 @@
 #include "guests/paging/legacy.h"
 
 #include "core/lib/string.h"
+#include "guests/lib/legacy.h"
 
 #define STACK 4096
 
@@ -116,19 +117,7 @@ __asm__(
     "    lock addl %eax, (%edi)\n ud2\n .balign 16\n"
     "    movsb\n ud2\n .balign 16\n"
     "    movsb\n ud2\n .balign 16\n"
-    ".globl legacy_stubs\n"
-    "legacy_stubs:\n"
-    "    .set vector, 0\n"
-    "    .rept 32\n"
-    "    .balign 16\n"
-    "    .if (1 << vector) & 0x60227d00\n"
-    "    .else\n"
-    "    pushl $0\n"
-    "    .endif\n"
-    "    pushl $vector\n"
-    "    jmp legacy_caught\n"
-    "    .set vector, vector + 1\n"
-    "    .endr\n"
+    LEGACY_STUBS("legacy_caught")
     ".code64\n");
 
 void legacy_run(struct legacy_try *tries, unsigned count, uint32_t cr3)

@@ -4,6 +4,7 @@
  * stack before they have recorded what they found. Have open: SDM "Switching out of IA-32e Mode",
  * "Task Management".
  */
+#include "guests/lib/legacy.h"
 #include "guests/task/task.h"
 
 struct legacy legacy;
@@ -150,19 +151,7 @@ MAIN_PIECE(p_call_test, "lcall $0x60, $0");
 __asm__(
     ".code32\n"
     ".balign 16\n"
-    ".globl legacy_stubs\n"
-    "legacy_stubs:\n"
-    "    .set vector, 0\n"
-    "    .rept 32\n"
-    "    .balign 16\n"
-    "    .if (1 << vector) & 0x60227d00\n"
-    "    .else\n"
-    "    pushl $0\n"
-    "    .endif\n"
-    "    pushl $vector\n"
-    "    jmp 1f\n"
-    "    .set vector, vector + 1\n"
-    "    .endr\n"
+    LEGACY_STUBS("1f")
     "1:  mov $0x10, %eax\n mov %eax, %ds\n"
     "    incl record_fault\n"
     "    popl record_fault+4\n popl record_fault+8\n popl record_fault+12\n"

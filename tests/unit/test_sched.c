@@ -185,6 +185,11 @@ void host_fpu_save(void *area)
     (void)area;
 }
 
+void footprint_first_turn(struct vm *which)
+{
+    which->footprint.first = 1;
+}
+
 void host_fpu_load(const void *area, uint64_t xcr0)
 {
     (void)area;
@@ -451,12 +456,64 @@ static void test_one_idle_cpu_is_kicked_for_each_that_waits(void **state)
     (void)state;
     for (unsigned i = 1; i < CPUS; i++)
         set_idle(i, true);
+    note_wanted(&cpus[0], &vcpu[0][0]);
     cpus[0].queue.count = 2;
     share(&cpus[0]);
     assert_int_equal(kicked[1] + kicked[2] + kicked[3], 2);
     cpus[0].queue.count = 5;
     share(&cpus[0]);
     assert_int_equal(kicked[1] + kicked[2] + kicked[3], 5);
+}
+
+/* v waits on CPU 0's queue, where there is enough to do. */
+static void queue_on_0(struct vcpu *v, uint64_t allowed)
+{
+    v->cpus_allowed[0] = allowed;
+    v->state = VCPU_QUEUED;
+    lock_take(&cpus[0].lock);
+    join(&cpus[0], 0, v);
+    lock_release(&cpus[0].lock);
+}
+
+static unsigned kicks_by_share(void)
+{
+    memset(kicked, 0, sizeof(kicked));
+    share(&cpus[0]);
+    return kicked[1] + kicked[2] + kicked[3];
+}
+
+/* What it costs to ask for help must not depend on how many wait who may not move. */
+static void test_an_idle_cpu_that_may_run_nobody_is_left_alone(void **state)
+{
+    bool later = false;
+    (void)state;
+    queue_on_0(&vcpu[0][0], BIT(0));
+    set_idle(1, true);
+    assert_int_equal(kicks_by_share(), 0);
+    /* One that may run there; it finds it, but its state is still in CPU 0's registers. */
+    struct vcpu *v = &vcpu[0][1];
+    queue_on_0(v, BIT(0) | BIT(1));
+    assert_int_equal(kicks_by_share(), 1);
+    v->held_by = 1;
+    assert_null(steal_from(&cpus[0], &cpus[1], 1, &later));
+    assert_true(later);
+    assert_int_equal(kicks_by_share(), 1);
+    v->held_by = 0;
+    later = false;
+    assert_ptr_equal(steal_from(&cpus[0], &cpus[1], 1, &later), v);
+    assert_int_equal(v->cpu, 1);
+    /* Nobody else may go there: that is found out once. */
+    runq_remove(&cpus[1].queue, &v->run);
+    assert_int_equal(kicks_by_share(), 1);
+    assert_null(steal_from(&cpus[0], &cpus[1], 1, &later));
+    assert_false(later);
+    assert_int_equal(kicks_by_share(), 0);
+    /* Until one may: by its pin, or one that has just been queued. */
+    sched_set_pin(&vcpu[0][0], (const uint64_t[CPU_WORDS]){BIT(1)});
+    assert_int_equal(kicks_by_share(), 1);
+    note_unwanted(&cpus[0], 1);
+    queue_on_0(&vcpu[0][2], BIT(1));
+    assert_int_equal(kicks_by_share(), 1);
 }
 
 static void test_one_that_was_told_to_stop_before_it_started_does_not_sleep(void **state)
@@ -691,6 +748,7 @@ int main(void)
             test_a_vcpu_that_wakes_elsewhere_can_only_be_inspected_under_its_new_lock, setup),
         cmocka_unit_test_setup(test_a_vm_is_not_over_while_an_nmi_is_on_its_way, setup),
         cmocka_unit_test_setup(test_one_idle_cpu_is_kicked_for_each_that_waits, setup),
+        cmocka_unit_test_setup(test_an_idle_cpu_that_may_run_nobody_is_left_alone, setup),
         cmocka_unit_test_setup(test_one_that_was_told_to_stop_before_it_started_does_not_sleep,
                                setup),
         cmocka_unit_test_setup(test_a_cpu_that_cannot_have_what_it_wants_to_steal_answers_calls,

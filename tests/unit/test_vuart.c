@@ -266,6 +266,30 @@ static void modem_interrupt(void **state)
     assert_int_equal(in(2), 0x01);
 }
 
+/* BI comes with a byte of zeroes, in order with the bytes around it, and goes by a read of LSR. */
+static void break_received(void **state)
+{
+    (void)state;
+    out(2, 0x01);
+    out(1, 0x05); /* data and line status */
+    out(4, 0x08);
+    assert_int_equal(vuart_give(&u, "a", 1), 1);
+    assert_false(vuart_break(&u));
+    assert_int_equal(in(5) & 0x11, 0x01);
+    assert_int_equal(in(0), 'a');
+    assert_true(vuart_break(&u));
+    assert_int_equal(vuart_give(&u, "h", 1), 1);
+    assert_true(vuart_ops.irq(&u));
+    assert_int_equal(in(2), 0xc6); /* receiver line status comes first */
+    assert_int_equal(in(5) & 0x11, 0x11);
+    assert_int_equal(in(0), 0);
+    assert_int_equal(in(5) & 0x11, 0x01);
+    assert_int_equal(in(0), 'h');
+    assert_false(vuart_ops.irq(&u));
+    out(4, 0x10); /* loopback: the line is cut off */
+    assert_false(vuart_break(&u));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup(fifo_control, setup),
         cmocka_unit_test_setup(loopback, setup),
         cmocka_unit_test_setup(modem_interrupt, setup),
+        cmocka_unit_test_setup(break_received, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
