@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lines and the screen. They come up one by one, each with what it needs: port E9h and the
- * UARTs at once, the screen when its memory is mapped, keyboard and interrupts last. Which bytes go where is
- * core's; this only knows what shares a line.
+ * The lines, the screen, the keyboard. They come up one by one, each with what it needs: port E9h
+ * and the UARTs at once, the screen when its memory is mapped, keyboard and interrupts last. Which
+ * bytes go where is core's; this only knows what shares a line.
  */
 #include "boot/consoles.h"
 

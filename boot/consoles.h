@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How people and programs reach this machine: port E9h, the UARTs that the command line chooses,
- * the screen and its keyboard. Implements what core/host.h says of consoles and lines; boot/main.c and platform.c
- * call these in order.
+ * the screen and its keyboard. Implements what core/host.h says of consoles and lines; boot/main.c
+ * and platform.c call these in order.
  */
 #ifndef BOOT_CONSOLES_H
 #define BOOT_CONSOLES_H
