@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lines and the screen. They come up one by one, each with what it needs: port E9h and the
- * UARTs at once, the screen when its memory is mapped, interrupts last. Which bytes go where is
- * core's; this only knows what shares a line.
+ * The lines, the screen, the keyboard. They come up one by one, each with what it needs: port E9h
+ * and the UARTs at once, the screen when its memory is mapped, keyboard and interrupts last. Which
+ * bytes go where is core's; this only knows what shares a line.
  */
 #include "boot/consoles.h"
 
@@ -12,6 +12,7 @@
 #include "core/lib/string.h"
 #include "core/log.h"
 #include "drivers/hw/framebuffer.h"
+#include "drivers/hw/keyboard.h"
 #include "drivers/hw/uart.h"
 #include "mm/space.h"
 
@@ -21,6 +22,7 @@
 #define DEFAULT_BAUD   115200
 #define ISA_IRQ_COM1   4
 #define ISA_IRQ_COM2   3
+#define ISA_IRQ_KEYS   1
 #define POLL_NS        5000000
 
 static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
@@ -125,6 +127,16 @@ void consoles_open_control(const char *cmdline)
         log_info("control: programs have the UART at port %#x", port);
 }
 
+/* keyboard=none: a firmware's imitation of an 8042 may be worse than none. */
+void consoles_open_keyboard(const char *cmdline)
+{
+    char option[8];
+    if (boot_option(cmdline, "keyboard", option, sizeof(option)) && str_eq(option, "none"))
+        return;
+    if (keyboard_init())
+        log_info("console: a PS/2 keyboard is listened to");
+}
+
 void consoles_open_screen(const struct boot_framebuffer *fb, void *mapped)
 {
     struct framebuffer_info info = {
@@ -199,6 +211,7 @@ void host_console_poll(void)
     lock_take(&console_lock);
     uart_poll(&console_uart);
     uart_poll(&control_uart);
+    keyboard_poll();
     lock_release(&console_lock);
 }
 
@@ -231,6 +244,14 @@ int host_console_read(void)
 {
     lock_take(&console_lock);
     int c = uart_read(&console_uart);
+    lock_release(&console_lock);
+    return c;
+}
+
+int host_keyboard_read(void)
+{
+    lock_take(&console_lock);
+    int c = keyboard_read();
     lock_release(&console_lock);
     return c;
 }
@@ -283,7 +304,8 @@ bool consoles_interrupt(uint8_t vector)
 {
     if (vector == CONSOLES_VECTOR_DEBUG)
         host_debug_poll();
-    else if (vector == CONSOLES_VECTOR_UART || vector == CONSOLES_VECTOR_CONTROL)
+    else if (vector == CONSOLES_VECTOR_UART || vector == CONSOLES_VECTOR_CONTROL ||
+             vector == CONSOLES_VECTOR_KEYS)
         host_console_poll();
     else
         return false;
@@ -312,6 +334,8 @@ void consoles_route(consoles_route_fn *route)
     route_uart(&console_uart, "console", CONSOLES_VECTOR_UART, route);
     route_uart(&debug_uart, "gdb", CONSOLES_VECTOR_DEBUG, route);
     route_uart(&control_uart, "control", CONSOLES_VECTOR_CONTROL, route);
+    if (keyboard_present() && !route(ISA_IRQ_KEYS, CONSOLES_VECTOR_KEYS))
+        must_poll = true;
 }
 
 /* --- the end --- */

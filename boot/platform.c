@@ -21,6 +21,7 @@
 #include "drivers/hw/rtc.h"
 #include "mm/space.h"
 
+#define BOOT_ARCH_8042  BIT(1)
 #define PM1_SCI_EN      BIT(0)
 #define PM1_SLP_EN      BIT(13)
 #define PM1_TYP_SHIFT   10
@@ -155,6 +156,8 @@ void platform_interrupts(const char *cmdline)
             ioapic_add(io, acpi.ioapics[i].gsi_base);
     }
     consoles_open_control(cmdline);
+    if (!acpi_found || !acpi.has_fadt || (acpi.iapc_boot_arch & BOOT_ARCH_8042))
+        consoles_open_keyboard(cmdline);
     consoles_route(route_isa);
 }
 

@@ -136,7 +136,9 @@ int control_next_key(void)
 {
     static char second; /* the second byte of what was no frame's beginning */
     static bool has_second;
-    int c;
+    int c = host_keyboard_read();
+    if (c >= 0)
+        return c;
     if (has_second) {
         has_second = false;
         return (unsigned char)second;

@@ -132,6 +132,8 @@ void host_console_poll(void);
 uint64_t host_console_deadline(void);
 /* The next character typed, or -1. */
 int host_console_read(void);
+/* The next character typed at the machine's own keyboard, or -1: never part of a frame. */
+int host_keyboard_read(void);
 /* How the console's line and its other end ask each other to pause. */
 enum host_flow { HOST_FLOW_NONE, HOST_FLOW_RTS, HOST_FLOW_XON };
 void host_console_flow(enum host_flow flow);

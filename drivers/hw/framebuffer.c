@@ -164,10 +164,102 @@ static void put_visible(struct framebuffer *fb, char c)
     fb->text[fb->row][fb->column++] = c;
 }
 
+/* --- escape sequences --- */
+
+enum escape_state {
+    ESCAPE_NONE,
+    ESCAPE_START, /* behind ESC */
+    ESCAPE_CSI,   /* behind ESC [ */
+};
+
+/* Number i of the sequence; one that is missing or 0 means 1. */
+static uint32_t parameter(const struct framebuffer *fb, unsigned i)
+{
+    return i < fb->parameter_count && fb->parameter[i] ? fb->parameter[i] : 1;
+}
+
+static void erase_to_end(struct framebuffer *fb, uint32_t row, uint32_t column)
+{
+    memset(fb->text[row] + column, ' ', sizeof(fb->text[0]) - column);
+}
+
+static void do_sequence(struct framebuffer *fb, char final)
+{
+    uint32_t n = parameter(fb, 0), last_row = fb->rows - 1, last_column = fb->columns - 1;
+
+    switch (final) {
+    case 'A':
+        fb->row -= (uint32_t)min_u64(n, fb->row);
+        break;
+    case 'B':
+        fb->row = (uint32_t)min_u64(fb->row + n, last_row);
+        break;
+    case 'C':
+        fb->column = (uint32_t)min_u64(fb->column + n, last_column);
+        break;
+    case 'D':
+        fb->column -= (uint32_t)min_u64(n, fb->column);
+        break;
+    case 'H':
+        fb->row = (uint32_t)min_u64(n - 1, last_row);
+        fb->column = (uint32_t)min_u64(parameter(fb, 1) - 1, last_column);
+        break;
+    case 'J':
+        for (uint32_t row = fb->row + 1; row < fb->rows; row++)
+            erase_to_end(fb, row, 0);
+        erase_to_end(fb, fb->row, fb->column);
+        break;
+    case 'K':
+        erase_to_end(fb, fb->row, fb->column);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_csi(struct framebuffer *fb, char c)
+{
+    unsigned at = fb->parameter_count ? fb->parameter_count - 1u : 0;
+
+    if (c >= '0' && c <= '9') {
+        fb->parameter_count = (uint8_t)(at + 1);
+        if (at < ARRAY_LEN(fb->parameter) && fb->parameter[at] < 10000)
+            fb->parameter[at] = fb->parameter[at] * 10 + (uint32_t)(c - '0');
+    } else if (c == ';') {
+        fb->parameter_count = (uint8_t)min_u64(at + 2, ARRAY_LEN(fb->parameter) + 1);
+    } else if (c >= '@' && c <= '~') {
+        do_sequence(fb, c);
+        fb->escape = ESCAPE_NONE;
+    } else if (c < ' ' || c > '~') {
+        fb->escape = ESCAPE_NONE; /* no sequence */
+    }
+}
+
+/* True: c belongs to a sequence. */
+static bool take_escape(struct framebuffer *fb, char c)
+{
+    if (c == 0x1b) {
+        fb->escape = ESCAPE_START;
+        return true;
+    }
+    if (fb->escape == ESCAPE_CSI) {
+        take_csi(fb, c);
+        return true;
+    }
+    if (fb->escape == ESCAPE_NONE)
+        return false;
+    fb->escape = c == '[' ? ESCAPE_CSI : ESCAPE_NONE; /* those of two bytes have no effect */
+    fb->parameter_count = 0;
+    memset(fb->parameter, 0, sizeof(fb->parameter));
+    return true;
+}
+
 static void put(struct framebuffer *fb, char c)
 {
     unsigned char code = (unsigned char)c;
 
+    if (take_escape(fb, c))
+        return;
     switch (c) {
     case '\n':
         new_line(fb);

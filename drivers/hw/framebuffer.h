@@ -46,6 +46,9 @@ struct framebuffer {
     uint32_t left, top;          /* margin, pixels */
     uint32_t ink, paper;         /* pixel values */
     uint8_t pixel_bytes;
+    uint8_t escape;              /* inside an escape sequence; enum in framebuffer.c */
+    uint8_t parameter_count;     /* numbers begun in it */
+    uint32_t parameter[2];       /* its first two */
     char text[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what should be on the screen */
     char shown[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what is: 0 = not known */
 };
@@ -54,8 +57,10 @@ struct framebuffer {
  * one this driver handles; framebuffer_write() then does nothing. */
 bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *info, void *mem);
 
-/* Writes text at the cursor: \n \r \t \b move it, lines wrap, the last line scrolls. Other control
- * characters are dropped, bytes above 126 show as a box. */
+/* Writes text at the cursor: \n \r \t \b move it, lines wrap, the last line scrolls. Of ECMA-48's
+ * sequences those that the console uses work: cursor up, down, forward, back, position, erase to
+ * the end of line or screen. Other sequences and control characters are dropped, bytes above 126
+ * show as a box. */
 void framebuffer_write(struct framebuffer *fb, const char *text, size_t len);
 
 #endif

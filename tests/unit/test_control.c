@@ -33,6 +33,7 @@ void lock_wait(struct lock *l, uint16_t ticket) { fail_msg("waits for %s, %u", l
 bool host_control_is_apart(void) { return apart; }
 void host_console_frames_only(bool on) { frames_only = on; }
 size_t host_control_room(void) { return 1 << 16; }
+int host_keyboard_read(void) { return -1; }
 static bool locked;
 bool console_locked(void) { return locked; }
 void host_kick(unsigned cpu) { kicks += cpu == 0; }

@@ -68,6 +68,34 @@ static void text_mode_wraps_and_scrolls(void **state)
     free(mem);
 }
 
+static void sequences_move_and_erase(void **state)
+{
+    struct framebuffer_info info = {
+        .pitch = 20, .width = 10, .height = 3, .type = FRAMEBUFFER_TEXT};
+    uint8_t *mem = calloc(1, (size_t)framebuffer_size(&info));
+    (void)state;
+    assert_true(framebuffer_init(&fb, &info, mem));
+    say("plinth> x\r\x1b[Kline\nplinth> ");
+    assert_int_equal(mem[0], 'l');
+    assert_int_equal(mem[8], ' ');
+    assert_int_equal(mem[20], 'p');
+    say("\x1b[2;3H!\x1b[A^\x1b[99C>\x1b[99D<\x1b[B_");
+    assert_int_equal(mem[20 + 4], '!');
+    assert_int_equal(mem[6], '^');
+    assert_int_equal(mem[18], '>');
+    assert_int_equal(mem[0], '<');
+    assert_int_equal(mem[20 + 2], '_');
+    say("\x1b[H\x1b[J");
+    for (unsigned i = 0; i < 30; i++)
+        assert_int_equal(mem[2 * i], ' ');
+    /* Those without effect, too long ones, cut ones. */
+    say("\x1b" "7\x1b[?25h\x1b[1;2;3;4m\x1b[99999999999999999999;;;9H\x1b[\n\x1b[999999;999999Hz");
+    assert_int_equal(mem[58], 'z');
+    say("\x1b[H\x1b\x1b[Ka");
+    assert_int_equal(mem[0], 'a');
+    free(mem);
+}
+
 static unsigned lit(const uint8_t *mem, size_t n, const uint8_t *paper, unsigned bytes)
 {
     unsigned count = 0;
@@ -141,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_mode_holds_characters),
         cmocka_unit_test(text_mode_wraps_and_scrolls),
+        cmocka_unit_test(sequences_move_and_erase),
         cmocka_unit_test(every_depth_draws_inside),
         cmocka_unit_test(same_text_same_pixels),
         cmocka_unit_test(impossible_ones_are_refused),

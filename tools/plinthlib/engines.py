@@ -149,7 +149,8 @@ def bochs_command(folder, image, tty, second, options):
 
 def qemu_command(folder, image, kvm, second, options):
     command = ["qemu-system-x86_64", "-machine", "q35", "-m", str(-(-options.memory // (1 << 20))),
-               "-smp", str(options.cores), "-display", "none", "-monitor", "none",
+               "-smp", str(options.cores), "-display", "none", "-monitor",
+               f"unix:{options.monitor},server=on,wait=off" if options.monitor else "none",
                "-nodefaults", "-vga", "std",
                "-drive", f"format=raw,file={image},snapshot=on",
                "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
