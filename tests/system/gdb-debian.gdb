@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What gdb is asked to do with a Debian of several vCPUs (debian-gdb*.toml). The guest has
 # `while :; do sleep 1; done` in its shell, so that do_nanosleep() is met once a second.
-set remotetimeout 10
+set remotetimeout 20
 set pagination off
 define plinth-debian
 echo === attached\n

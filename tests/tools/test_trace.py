@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.join(ROOT, "tests", "tools")]
 
 from chrome_trace import missing, overlaps, violations  # noqa: E402
-from plinthlib import trace  # noqa: E402
+from plinthlib import trace, trace_svg  # noqa: E402
 from plinthlib.base import Failure  # noqa: E402
 
 HEAD = ["trace: begin 1 plinth 0.1 cpus 2 khz 50000 now 9 uptime 9", "trace: name vm 0 debian",
@@ -133,18 +133,29 @@ class Writing(unittest.TestCase):
         self.assertRegex(text, r"debian/0 +I/O 0x3f8 out +1 +400 +400 +400")
 
     def test_the_svg_is_xml(self):
-        root = xml.dom.minidom.parseString(trace.svg(self.trace)).documentElement
+        root = xml.dom.minidom.parseString(trace_svg.svg(self.trace)).documentElement
         self.assertEqual(root.tagName, "svg")
         self.assertEqual(len(root.getElementsByTagName("title")), 5)
 
+    def test_bars_too_narrow_to_be_seen_are_one(self):
+        turns = [(i * 100, kind, 0, 0, 0) for i in range(2000)
+                 for kind in ((trace.IN,) if i % 2 == 0 else (trace.OUT,))]
+        text = "\n".join(HEAD + [line(0, i, turns[i:i + 50]) for i in range(0, 2000, 50)]
+                         + [line(1, 0, [(500000, trace.IN, 0, 1, 0), (900000, trace.OUT, 0, 1, 0)])]
+                         + ["trace: end 41"])
+        picture = trace_svg.svg(read(text))
+        self.assertIn("debian/0: 0.0 to 3998.0 us, 1000 turns, 50 %", picture)
+        self.assertIn("debian/1: 10000.0 to 18000.0 us on CPU 1, left: slice over", picture)
+        self.assertEqual(picture.count("<title>"), 4)
+
     def test_the_page_has_both(self):
-        page = trace.page(self.trace)
+        page = trace_svg.page(self.trace)
         self.assertIn("<svg", page)
         self.assertIn("vCPUs", page)
 
     def test_unknown_endings_are_refused(self):
         with self.assertRaises(Failure):
-            trace.convert("/dev/null", ["x.pdf"])
+            trace_svg.convert("/dev/null", ["x.pdf"])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import termios
 import time
 import tty
 
-from plinthlib import core as cores, link, trace as traces
+from plinthlib import core as cores, link, trace as traces, trace_svg
 from plinthlib.base import Failure, say
 
 REFUSED, USAGE = 1, 2
@@ -241,8 +241,8 @@ def trace(line, words):
     o = _options("trace", words, (["-o"], {"dest": "path", "required": True}))
 
     def write(answer):
-        if traces.knows(o.path):
-            traces.write(traces.parse(answer.decode("latin-1"), "trace dump"), o.path)
+        if trace_svg.knows(o.path):
+            trace_svg.write(traces.parse(answer.decode("latin-1"), "trace dump"), o.path)
             return
         with open(o.path, "wb") as f:
             f.write(answer)

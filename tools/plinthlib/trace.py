@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `trace dump` printed, out of a log of the serial line: as Chrome's trace events (Perfetto
-reads them), as a text summary, as an SVG picture and as an HTML page with both.
+reads them) and as a text summary; trace_svg.py has the pictures.
 
 The format of the lines is in docs/tracing.md. Other output may stand between them; a line that was
 damaged on its way is counted and left out.
 """
 import base64
 import binascii
-import html
 import json
-import os
 import re
 import zlib
 from collections import defaultdict
@@ -22,9 +20,6 @@ NOBODY = 0xffff
 (IN, OUT, WAKE, STEAL, IDLE, BUSY, EXIT, PORT, MSR, PAGE, HYPERCALL, INJECT, TIMER) = range(1, 14)
 DETAILS = (PORT, MSR, PAGE, HYPERCALL)
 TICKS_MAX = 0xffffff
-COLOURS = ("#4878a8", "#d0803c", "#5a9e5a", "#b85450", "#8a6fb0", "#8c6d5a", "#c97ba8", "#6f8f8f",
-           "#b0a03c", "#45a5b5")
-IDLE_COLOUR = "#e4e4e4"
 
 
 class Record:
@@ -262,7 +257,7 @@ def chrome(trace):
 
 # --- text --------------------------------------------------------------------------------------
 
-def _percent(part, whole):
+def percent(part, whole):
     return 100 * part / whole if whole else 0.0
 
 
@@ -271,8 +266,8 @@ def _cpu_rows(trace, all_spans):
         mine = [s for s in all_spans if s.cpu == cpu]
         ran = sum(s.end - s.begin for s in mine if s.who)
         idle = sum(s.end - s.begin for s in mine if not s.who)
-        yield (f"  CPU {cpu:<3} guests {_percent(ran, trace.length):5.1f} %   idle "
-               f"{_percent(idle, trace.length):5.1f} %   {sum(1 for s in mine if s.who)} turns")
+        yield (f"  CPU {cpu:<3} guests {percent(ran, trace.length):5.1f} %   idle "
+               f"{percent(idle, trace.length):5.1f} %   {sum(1 for s in mine if s.who)} turns")
 
 
 def _vcpu_rows(trace, all_spans):
@@ -287,7 +282,7 @@ def _vcpu_rows(trace, all_spans):
         for s in mine:
             whys[s.why] += 1
         left = ", ".join(f"{why} {n}" for why, n in sorted(whys.items(), key=lambda x: -x[1]))
-        yield (f"  {who:20} {_percent(ran, trace.length):6.1f} % of a CPU in {len(mine):5} turns, "
+        yield (f"  {who:20} {percent(ran, trace.length):6.1f} % of a CPU in {len(mine):5} turns, "
                f"waited {sum(waits) / len(waits):8.1f} us on average, {max(waits):8.1f} at most")
         yield f"  {'':20}   left because: {left}"
 
@@ -314,91 +309,3 @@ def summary(trace):
         rows += ["", f"  {'exits':20} {'':24} {'count':>7} {'min':>8} {'mean':>8} {'max':>8}  ticks"]
         rows += exit_rows
     return "\n".join(rows) + "\n"
-
-
-# --- pictures ----------------------------------------------------------------------------------
-
-LEFT, WIDTH, ROW, TOP = 130, 1000, 24, 46
-
-
-def _rect(x, y, width, height, colour, title):
-    return (f'<rect x="{x:.2f}" y="{y}" width="{max(width, 0.3):.2f}" height="{height}" '
-            f'fill="{colour}"><title>{html.escape(title)}</title></rect>')
-
-
-def _text(x, y, text, more=""):
-    return f'<text x="{x}" y="{y}"{more}>{html.escape(text)}</text>'
-
-
-def _axis(trace, height):
-    for i in range(11):
-        x = LEFT + WIDTH * i / 10
-        yield f'<line x1="{x}" y1="{TOP - 6}" x2="{x}" y2="{height}" stroke="#ccc"/>'
-        yield _text(x, TOP - 10, f"{trace.length * i / 10000:.2f}", ' text-anchor="middle"')
-    yield _text(LEFT + WIDTH + 26, TOP - 10, "ms")
-
-
-def svg(trace):
-    all_spans, scale = spans(trace), WIDTH / max(trace.length, 0.001)
-    vcpus = sorted({trace.who(s.who) for s in all_spans if s.who})
-    colour = {who: COLOURS[i % len(COLOURS)] for i, who in enumerate(vcpus)}
-    line = {who: TOP + ROW * (trace.cpus + 1 + i) for i, who in enumerate(vcpus)}
-    height = TOP + ROW * (trace.cpus + 1 + len(vcpus)) + 10
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 60} {height}" '
-           'font-family="sans-serif" font-size="12">',
-           f'<rect width="{LEFT + WIDTH + 60}" height="{height}" fill="white"/>',
-           _text(8, 16, f"Plinth {trace.version}: who ran where, and when its exits came")]
-    out += _axis(trace, height - 10)
-    for cpu in range(trace.cpus):
-        out.append(_text(8, TOP + ROW * cpu + 15, f"CPU {cpu}"))
-    for who in vcpus:
-        out.append(_text(8, line[who] + 15, who))
-    for s in all_spans:
-        who = trace.who(s.who) if s.who else None
-        x, width = LEFT + s.begin * scale, (s.end - s.begin) * scale
-        title = f"{who or 'idle'}: {s.begin:.1f} to {s.end:.1f} us on CPU {s.cpu}"
-        title += f", left: {s.why}" if who else ""
-        out.append(_rect(x, TOP + ROW * s.cpu, width, ROW - 4,
-                         colour[who] if who else IDLE_COLOUR, title))
-        if who:
-            out.append(_rect(x, line[who], width, ROW - 4, colour[who], title))
-    # One mark for all exits that fall on the same fifth of a pixel.
-    marks = {(trace.who(e.record), round(e.end * scale * 5)) for e in exits(trace)}
-    for who, at in sorted(marks):
-        if who in line:
-            x = LEFT + at / 5
-            out.append(f'<path d="M{x:.1f} {line[who] + ROW - 9}v7" stroke="black" '
-                       'stroke-width=".5"/>')
-    return "\n".join(out) + "\n</svg>\n"
-
-
-def page(trace):
-    return ('<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>Plinth trace</title>\n'
-            f"{svg(trace)}<pre>\n{html.escape(summary(trace))}</pre>\n</html>\n")
-
-
-WRITERS = {".json": chrome, ".txt": summary, ".svg": svg, ".html": page}
-
-
-def knows(path):
-    return os.path.splitext(path)[1] in WRITERS
-
-
-def write(trace, path):
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(WRITERS[os.path.splitext(path)[1]](trace))
-
-
-def convert(log, output):
-    """Writes each of output (by its ending), or the text summary to stdout."""
-    for path in output:
-        if not knows(path):
-            raise Failure(f"{path}: the name has to end in " + ", ".join(WRITERS), 2)
-    try:
-        trace = read(log)
-        for path in output:
-            write(trace, path)
-    except OSError as error:
-        raise Failure(f"{error.filename}: {error.strerror}", 2) from None
-    if not output:
-        print(summary(trace), end="")
