@@ -59,6 +59,29 @@ static void top_vcpu(fmt_sink_fn *sink, void *ctx, struct vcpu *v)
     fmt_write(sink, ctx, "\n");
 }
 
+/* Of all its vCPUs together. The longest of their windows is the one that all are within. */
+static void rate_vm(const struct vm *vm, struct stat_rate *sum)
+{
+    struct stat_rate r;
+    *sum = (struct stat_rate){.window = 1};
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        stat_vcpu(vm->vcpu[i], &r);
+        sum->window = max_u64(sum->window, r.window);
+        sum->ran += r.ran;
+        sum->all_exits += r.all_exits;
+        sum->wakes += r.wakes;
+    }
+}
+
+static void top_vm(fmt_sink_fn *sink, void *ctx, const struct vm *vm)
+{
+    struct stat_rate r;
+    rate_vm(vm, &r);
+    unsigned share = stat_share(r.ran, r.window);
+    fmt_write(sink, ctx, "  %-20s %12s %3u.%u %% %9lu %9lu\n", vm->name, "", share / 10, share % 10,
+              stat_per_second(r.all_exits, r.window), stat_per_second(r.wakes, r.window));
+}
+
 static void top_picture(fmt_sink_fn *sink, void *ctx, bool clears)
 {
     uint64_t up = host_uptime_ns() / 1000000;
@@ -70,6 +93,8 @@ static void top_picture(fmt_sink_fn *sink, void *ctx, bool clears)
               "SHARE", "EXITS/S", "WAKES/S", "LATENCY", "MOST EXITS A SECOND");
     for (unsigned i = 0; i < vm_count(); i++) {
         struct vm *vm = vm_at(i);
+        if (vm->state == VM_RUNNING && vm->vcpu_count > 1)
+            top_vm(sink, ctx, vm);
         for (unsigned k = 0; vm->state == VM_RUNNING && k < vm->vcpu_count; k++)
             top_vcpu(sink, ctx, vm->vcpu[k]);
     }
@@ -95,6 +120,26 @@ static void json_rate(struct json *j, const struct vcpu *v)
     json_object_end(j);
 }
 
+static void top_vms_json(struct json *j)
+{
+    json_array(j, "vms");
+    for (unsigned i = 0; i < vm_count(); i++) {
+        const struct vm *vm = vm_at(i);
+        struct stat_rate r;
+        if (vm->state != VM_RUNNING)
+            continue;
+        rate_vm(vm, &r);
+        json_object(j, NULL);
+        json_text(j, "vm", vm->name);
+        json_u64(j, "vcpus", vm->vcpu_count);
+        json_u64(j, "share_permille", stat_share(r.ran, r.window));
+        json_u64(j, "exits_per_second", stat_per_second(r.all_exits, r.window));
+        json_u64(j, "wakes_per_second", stat_per_second(r.wakes, r.window));
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void top_json(fmt_sink_fn *sink, void *ctx)
 {
     struct json j;
@@ -108,6 +153,7 @@ static void top_json(fmt_sink_fn *sink, void *ctx)
         json_object_end(&j);
     }
     json_array_end(&j);
+    top_vms_json(&j);
     json_array(&j, "vcpus");
     for (unsigned i = 0; i < vm_count(); i++) {
         struct vm *vm = vm_at(i);
