@@ -30,10 +30,9 @@ static uint64_t next;     /* byte of RAM */
 static unsigned vcpu_next;
 static bool stacks;       /* only what the vCPUs have at hand */
 static struct {
-    unsigned vcpu;        /* the next one whose pages are chosen */
     unsigned n, done;
     uint64_t gpa[CHOSEN_MAX];
-} chosen;
+} chosen;                 /* of the vCPU that has been said last */
 static uint64_t lines;
 static uint8_t page[PAGE_SIZE];
 static uint8_t coded[CORE_RLE_MAX(PAGE_SIZE)];
@@ -61,16 +60,6 @@ static bool empty(void)
         any |= word;
     }
     return !any;
-}
-
-static void say_vcpu(fmt_sink_fn *sink, void *ctx, struct vcpu *v)
-{
-    struct gdb_regs_call regs = {.wide = true, .tx = &tx};
-    gdb_tx_begin(&tx);
-    debug_inspect(v, gdb_regs_read, &regs);
-    size_t n = fmt_print(text, sizeof(text), "core regs %u ", v->index);
-    memcpy(text + n, tx.data + 1, tx.size - 1);
-    say(sink, ctx, n + tx.size - 1);
 }
 
 static void say_page(fmt_sink_fn *sink, void *ctx, uint64_t gpa)
@@ -109,11 +98,10 @@ static void choose_linear(struct vcpu *v, uint64_t gva)
         choose(t.gpa);
 }
 
-static void choose_pages(struct vcpu *v, void *arg)
+static void choose_pages(struct vcpu *v)
 {
     struct segment cs, ss;
     bool flat = backend->code_bits(v) == 64;
-    (void)arg;
     backend->get_segment(v, SEG_CS, &cs);
     backend->get_segment(v, SEG_SS, &ss);
     choose_linear(v, backend->get_reg(v, VREG_RIP) + (flat ? 0 : cs.base));
@@ -121,19 +109,23 @@ static void choose_pages(struct vcpu *v, void *arg)
         choose_linear(v, backend->get_reg(v, VREG_RSP) + (flat ? 0 : ss.base) + i * PAGE_SIZE);
 }
 
-/* False: there are no more. */
-static bool say_chosen(fmt_sink_fn *sink, void *ctx, struct vm *vm)
+/* At one moment, so that the pages are those of these registers. */
+static void look_at_vcpu(struct vcpu *v, void *arg)
 {
-    while (chosen.done == chosen.n) {
-        if (chosen.vcpu == vm->vcpu_count)
-            return false;
-        chosen.done = chosen.n = 0;
-        debug_inspect(vm->vcpu[chosen.vcpu++], choose_pages, NULL);
-    }
-    uint64_t gpa = chosen.gpa[chosen.done++];
-    if (read_page(vm, gpa))
-        say_page(sink, ctx, gpa);
-    return true;
+    gdb_regs_read(v, arg);
+    if (stacks)
+        choose_pages(v);
+}
+
+static void say_vcpu(fmt_sink_fn *sink, void *ctx, struct vcpu *v)
+{
+    struct gdb_regs_call regs = {.wide = true, .tx = &tx};
+    chosen.n = chosen.done = 0;
+    gdb_tx_begin(&tx);
+    debug_inspect(v, look_at_vcpu, &regs);
+    size_t n = fmt_print(text, sizeof(text), "core regs %u ", v->index);
+    memcpy(text + n, tx.data + 1, tx.size - 1);
+    say(sink, ctx, n + tx.size - 1);
 }
 
 /* The VM by that name, if it is in the life that the dump is of. NULL: it is not. */
@@ -151,12 +143,16 @@ static uint64_t step(fmt_sink_fn *sink, void *ctx)
         fmt_write(sink, ctx, "the VM has ended meanwhile: this dump is not whole\n");
         return JOB_DONE;
     }
+    if (chosen.done < chosen.n) {
+        uint64_t gpa = chosen.gpa[chosen.done++];
+        if (read_page(vm, gpa))
+            say_page(sink, ctx, gpa);
+        return 0;
+    }
     if (vcpu_next < vm->vcpu_count) {
         say_vcpu(sink, ctx, vm->vcpu[vcpu_next++]);
         return 0;
     }
-    if (stacks && say_chosen(sink, ctx, vm))
-        return 0;
     uint64_t until = host_now() + host_ns_to_tsc(LOOK_NS);
     while (!stacks && next < vm->memory && host_now() < until) {
         uint64_t gpa = ram_at(next);
@@ -186,7 +182,7 @@ static void dump_core(const struct call *c, const struct vm *vm)
     life = vm->started_ns;
     next = vcpu_next = 0;
     stacks = few;
-    chosen.vcpu = chosen.n = chosen.done = 0;
+    chosen.n = chosen.done = 0;
     lines = 0;
     say(c->sink, c->ctx, fmt_print(text, sizeof(text), "core begin %s %lx %u%s", vm->name,
                                    vm->memory, vm->vcpu_count, stacks ? " part" : ""));
