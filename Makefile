@@ -45,7 +45,7 @@ FREE    = -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
 	-fomit-frame-pointer -ffunction-sections -fdata-sections -I. -I$(B)/include \
 	-ffile-prefix-map=$(CURDIR)=.
-CFLAGS_KERNEL  = $(FREE) $(WARN) -O2 -g -mcmodel=kernel $(if $(filter 1,$(DEBUG)),-DPLINTH_DEBUG)
+CFLAGS_KERNEL  = $(FREE) $(WARN) -O2 -g -mcmodel=kernel $(if $(filter 1,$(DEBUG)),-DPLINTH_DEBUG) $(DEFINES)
 CFLAGS_GUEST   = $(FREE) $(WARN) -O2 -g
 CFLAGS_HOST   := -std=gnu11 $(WARN) -O1 -g -I. -I$(B)/include
 SAN           := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -60,7 +60,8 @@ KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
 .PHONY: all help run test soak check size unit fuzz-replay fuzz model system clean guests layers headers \
-	commands docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio FORCE
+	commands docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio vmcs-builds \
+	FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -258,8 +259,16 @@ soak: all $(B)/.setup-emulate ## the system tests that take too long for every d
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all
 
-bench: all $(B)/.setup-emulate ## what exits cost, beside the figures of other hypervisors
-	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU))
+bench: all $(B)/.setup-emulate $(if $(VMCS),vmcs-builds) ## what exits cost, beside other hypervisors (CPU=, CORES=, VMCS=1)
+	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU)) $(if $(CORES),--cores $(CORES)) $(if $(VMCS),--vmcs)
+
+# VMREAD, or VMWRITE, dearer by VMX_NOPS instructions: tests/bench/run tells from that how many there are.
+VMX_NOPS := 256
+nops = $(MAKE) --no-print-directory B=$(B)/$(1) $(B)/$(1)/plinth.elf \
+	DEFINES='-DVMX_READ_NOPS=\"$(2)\" -DVMX_WRITE_NOPS=\"$(3)\"'
+vmcs-builds:
+	$(Q)$(call nops,vmcs-reads,$(VMX_NOPS),0)
+	$(Q)$(call nops,vmcs-writes,0,$(VMX_NOPS))
 
 bench-check: all $(B)/.setup-emulate ## fails when something became more than 3 % dearer
 	@$(PYTHON) tests/bench/run --check $(if $(CPU),--cpu $(CPU))

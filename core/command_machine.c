@@ -56,6 +56,8 @@ static void vm_mem_json(struct json *j, const struct vm *vm)
     json_u64(j, "own", f->own * PAGE_SIZE);
     json_u64(j, "start_ticks", footprint_start_ticks(f));
     json_u64(j, "scrub_ticks", f->scrubbed);
+    json_u64(j, "stop_ticks", footprint_stop_ticks(f));
+    json_u64(j, "end_ticks", footprint_end_ticks(f));
     json_object_end(j);
 }
 

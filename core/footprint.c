@@ -52,6 +52,16 @@ uint64_t footprint_start_ticks(const struct footprint *f)
     return f->first ? f->first - f->begin - f->scrubbed : 0;
 }
 
+uint64_t footprint_stop_ticks(const struct footprint *f)
+{
+    return f->off && f->stop ? f->off - f->stop : 0;
+}
+
+uint64_t footprint_end_ticks(const struct footprint *f)
+{
+    return f->gone && f->off ? f->gone - f->off - f->scrubbed_after : 0;
+}
+
 void footprint_first_turn(struct vm *vm)
 {
     static uint32_t said;

@@ -15,6 +15,9 @@ struct footprint {
     uint64_t begin;        /* TSC when it was asked for */
     uint64_t scrubbed;     /* spent on clearing its memory since then */
     uint64_t first;        /* TSC just before its first instruction; 0: not yet */
+    uint64_t stop, off;    /* TSC when it was told to end, and when all its vCPUs were off */
+    uint64_t gone;         /* TSC when its memory was given back */
+    uint64_t scrubbed_after; /* of that, clearing */
     uint64_t tables, own;  /* pages of the hypervisor pool: page tables; all the rest */
 };
 
@@ -33,6 +36,10 @@ void footprint_begin(struct footprint *f);
 /* Ticks from the VM's start to its first instruction, without scrubbing; 0: it has not run. What
  * else the CPUs did in the meantime is in it. */
 uint64_t footprint_start_ticks(const struct footprint *f);
+/* From when it was told to end until no vCPU ran, and from then until its memory was free without
+ * the clearing; 0: not yet. */
+uint64_t footprint_stop_ticks(const struct footprint *f);
+uint64_t footprint_end_ticks(const struct footprint *f);
 /* vm is about to execute its first instruction. Any CPU. */
 void footprint_first_turn(struct vm *vm);
 

@@ -269,7 +269,8 @@ static bool scrub_piece(struct vm *vm)
     host_load_space(vm->space.root);
     uint64_t begin = host_now();
     host_zero((void *)(WINDOW_BASE + ram_address(vm, vm->scrub_at)), n);
-    vm->footprint.scrubbed += host_now() - begin;
+    *(vm->footprint.off ? &vm->footprint.scrubbed_after : &vm->footprint.scrubbed) +=
+        host_now() - begin;
     host_load_space(before);
     vm->scrub_at += n;
     return vm->scrub_at == vm->memory;
@@ -298,6 +299,7 @@ static void release(struct vm *vm)
     }
     space_free(&vm->space);
     memset(&vm->mem, 0, sizeof(vm->mem));
+    vm->footprint.gone = host_now();
     vm->state = VM_ENDED;
     vm->ended_ns = host_uptime_ns();
 }
@@ -345,6 +347,7 @@ enum outcome vm_stop(struct vm *vm, enum stop_reason reason, const char *format,
     va_start(args, format);
     fmt_vprint(vm->end_text, sizeof(vm->end_text), format, args);
     va_end(args);
+    vm->footprint.stop = host_now();
     stop_vcpus(vm);
     return OUTCOME_STOP;
 }
@@ -388,6 +391,7 @@ static enum vm_then what_then(const struct vm *vm)
 /* All its vCPUs are off; its memory is to be scrubbed next. */
 static void finish(struct vm *vm)
 {
+    vm->footprint.off = host_now();
     lock_take(&vm->lock);
     machine_flush(vm);
     sched_set_timer(&vm->timer, TIMERQ_NEVER);

@@ -110,11 +110,26 @@ static void clear_screen(struct framebuffer *fb)
     memset(fb->shown, ' ', sizeof(fb->shown));
 }
 
+/* A look at eight cells at once: after most writes nearly all of the screen is as it was. */
+static bool same_cells(const struct framebuffer *fb, uint32_t row, uint32_t column)
+{
+    uint64_t want, have;
+    memcpy(&want, &fb->text[row][column], sizeof(want));
+    memcpy(&have, &fb->shown[row][column], sizeof(have));
+    return want == have;
+}
+
+_Static_assert(FRAMEBUFFER_COLUMNS % 8 == 0, "same_cells() stays within a row");
+
 static void draw_changes(struct framebuffer *fb)
 {
-    for (uint32_t row = 0; row < fb->rows; row++)
+    for (uint32_t row = fb->first_changed; row < fb->rows; row++)
         for (uint32_t column = 0; column < fb->columns; column++) {
             char c = fb->text[row][column];
+            if (column % 8 == 0 && same_cells(fb, row, column)) {
+                column += 7;
+                continue;
+            }
             if (fb->shown[row][column] == c)
                 continue;
             draw_cell(fb, column, row, c);
@@ -152,6 +167,7 @@ static void new_line(struct framebuffer *fb)
     if (++fb->row < fb->rows)
         return;
     fb->row = fb->rows - 1;
+    fb->first_changed = 0;
     memmove(fb->text[0], fb->text[1], sizeof(fb->text[0]) * fb->row);
     memset(fb->text[fb->row], ' ', sizeof(fb->text[0]));
 }
@@ -285,7 +301,10 @@ void framebuffer_write(struct framebuffer *fb, const char *text, size_t len)
 {
     if (fb->rows == 0)
         return;
-    for (size_t i = 0; i < len; i++)
+    fb->first_changed = fb->row;
+    for (size_t i = 0; i < len; i++) {
         put(fb, text[i]);
+        fb->first_changed = (uint32_t)min_u64(fb->first_changed, fb->row);
+    }
     draw_changes(fb);
 }

@@ -45,6 +45,7 @@ struct framebuffer {
     uint32_t column, row;        /* of the next character */
     uint32_t left, top;          /* margin, pixels */
     uint32_t ink, paper;         /* pixel values */
+    uint32_t first_changed;      /* row from which on text may not be what is shown */
     uint8_t pixel_bytes;
     uint8_t escape;              /* inside an escape sequence; enum in framebuffer.c */
     uint8_t parameter_count;     /* numbers begun in it */

@@ -20,6 +20,8 @@ extern uint64_t samples[SAMPLES];
 void report(const char *name);
 /* The same, nothing taken off: for times until a handler runs. */
 void report_raw(const char *name);
+/* The same, "-N" added to the name. */
+void report_pair(const char *name, unsigned n);
 
 /* Times `statement` SAMPLES times; a macro, so that no call gets into the measurement. */
 #define MEASURE(statement)                               \
@@ -42,5 +44,7 @@ void report_raw(const char *name);
 
 /* interrupts.c: rows that end in an interrupt handler; the local APIC's and #BP's. */
 void measure_interrupts(void);
+/* smp.c: rows of two vCPUs, which are on so many physical CPUs. Needs a VM of two. */
+void measure_pair(unsigned physical);
 
 #endif

@@ -28,18 +28,18 @@ def folder(name):
     return path
 
 
-def plinth_image(name, text, cmdline=""):
-    """A boot image of Plinth with the configuration `text`; its path."""
+def plinth_image(name, text, cmdline="", hypervisor=None):
+    """A boot image of Plinth with the configuration `text`; its path. hypervisor: another build."""
     where = folder(name)
     path = os.path.join(where, "plinth.cfg")
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
     disk = os.path.join(where, "image.iso")
-    image.make(path, config.files_named(path), disk, cmdline)
+    image.make(path, config.files_named(path), disk, cmdline, hypervisor=hypervisor)
     return disk
 
 
-def _collect(machine, until, timeout):
+def _collect(machine, until, timeout, operator):
     """Lines until one matches, or the machine ends, or time is up. (lines, how it ended)"""
     lines, rest, deadline = [], b"", time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -57,13 +57,18 @@ def _collect(machine, until, timeout):
         *whole, rest = (rest + data).replace(b"\r", b"").split(b"\n")
         for line in whole:
             lines.append(CONTROL.sub(b"", line).decode(errors="replace"))
+            typed = operator(lines[-1]) if operator else None
+            if typed:
+                os.write(machine.master, typed.encode() + b"\r")
             if until and re.search(until, lines[-1]):
                 return lines, "found"
     return lines, "timeout"
 
 
-def boot(name, disk, until, timeout, cpu=None, cores=1, memory="256M"):
-    """Runs the image; the lines it printed. A Failure when `until` never came."""
+def boot(name, disk, until, timeout, cpu=None, cores=1, memory="256M",
+         operator=None):
+    """Runs the image; the lines it printed. A Failure when `until` never came. operator(line) is
+    what to type after a line, or None."""
     engines.need("bochs", False)
     where = folder(name)
     options = types.SimpleNamespace(memory=parse_size(memory), cpu=cpu, cores=cores,
@@ -72,7 +77,7 @@ def boot(name, disk, until, timeout, cpu=None, cores=1, memory="256M"):
     machine = session.Session(os.path.join(where, "bochs.out"), log)
     try:
         machine.start(engines.bochs_command(where, disk, machine.tty, None, options), False)
-        lines, how = _collect(machine, until, timeout)
+        lines, how = _collect(machine, until, timeout, operator)
     finally:
         machine.close()
     if how != "found":

@@ -17,22 +17,31 @@ enum vmcs_field {
 #undef VMCS_FIELD
 };
 
+/* `make bench VMCS=1` counts accesses by builds in which each is dearer by so many NOPs. */
+#ifdef VMX_READ_NOPS
+#define VMX_READ  ".rept " VMX_READ_NOPS "\n\tnop\n\t.endr\n\tvmread "
+#define VMX_WRITE ".rept " VMX_WRITE_NOPS "\n\tnop\n\t.endr\n\tvmwrite "
+#else
+#define VMX_READ  "vmread "
+#define VMX_WRITE "vmwrite "
+#endif
+
 static inline uint64_t vmx_vmread(uint64_t field)
 {
     uint64_t v;
-    __asm__ volatile("vmread %1, %0" : "=r"(v) : "r"(field) : "cc");
+    __asm__ volatile(VMX_READ "%1, %0" : "=r"(v) : "r"(field) : "cc");
     return v;
 }
 
 static inline void vmx_vmwrite(uint64_t field, uint64_t v)
 {
-    __asm__ volatile("vmwrite %1, %0" : : "r"(field), "r"(v) : "cc");
+    __asm__ volatile(VMX_WRITE "%1, %0" : : "r"(field), "r"(v) : "cc");
 }
 
 /* The same, straight to memory: for the hot path. */
 static inline void vmx_vmread_to(uint64_t field, uint64_t *v)
 {
-    __asm__ volatile("vmread %1, %0" : "=m"(*v) : "r"(field) : "cc");
+    __asm__ volatile(VMX_READ "%1, %0" : "=m"(*v) : "r"(field) : "cc");
 }
 
 /* False when the CPU has no such field. */
