@@ -24,7 +24,7 @@ PURE := \
 	mm/page_alloc.c mm/memmap.c mm/radix.c mm/guest_mem.c mm/guest_walk.c \
 	arch/x86/vmx/entry_check.c arch/x86/vmx/caps.c arch/x86/vmx/bitmaps.c \
 	arch/x86/flaws.c \
-	drivers/hw/acpi_tables.c drivers/hw/framebuffer.c drivers/hw/font.c drivers/hw/scancodes.c \
+	drivers/hw/acpi_tables.c drivers/hw/acpi_s5.c drivers/hw/framebuffer.c drivers/hw/font.c drivers/hw/scancodes.c \
 	core/apic_route.c core/arith.c core/breakpoint.c core/emulate.c core/pvclock.c core/task_switch.c core/runqueue.c core/cap.c core/timerq.c core/trace_ring.c core/observe_add.c core/lib/json.c core/frame.c core/pin.c core/keys.c core/gdb_packet.c core/gdb_target.c core/insn_length.c core/core_text.c mm/guest_trace.c \
 	drivers/emu/vuart.c drivers/emu/vdebug.c drivers/emu/vreset.c drivers/emu/vlapic.c \
 	drivers/emu/vlapic_regs.c drivers/emu/vlapic_timer.c drivers/emu/vpic.c drivers/emu/vioapic.c \

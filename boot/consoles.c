@@ -24,6 +24,7 @@
 #define ISA_IRQ_COM2   3
 #define ISA_IRQ_KEYS   1
 #define POLL_NS        5000000
+#define DRAW_NS        50000000 /* between two drawings of the screen */
 
 static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
@@ -39,6 +40,11 @@ static struct uart control_uart = UART_INIT(control_tx, control_rx);
 static struct framebuffer screen;
 static bool screen_on;
 static bool must_poll; /* a line whose interrupt is not known */
+/* The screen is drawn by the boot CPU, outside the lock, since a large one takes milliseconds: at
+ * once until the first host_console_deadline(), later by host_console_poll(). */
+static bool draws_later;
+static bool stale;          /* there is text to be drawn; atomic */
+static uint64_t drawn_at;   /* TSC */
 
 /* --- opening them --- */
 
@@ -181,6 +187,14 @@ static void uart_text(const char *text, size_t len)
     }
 }
 
+static void draw(void)
+{
+    if (!screen_on || !__atomic_exchange_n(&stale, false, __ATOMIC_ACQUIRE))
+        return;
+    drawn_at = host_now();
+    framebuffer_draw(&screen);
+}
+
 void host_console_write(const char *text, size_t len)
 {
     lock_take(&console_lock);
@@ -190,8 +204,11 @@ void host_console_write(const char *text, size_t len)
     if (!frames_only)
         uart_text(text, len);
     if (screen_on)
-        framebuffer_write(&screen, text, len);
+        framebuffer_put(&screen, text, len);
     lock_release(&console_lock);
+    __atomic_store_n(&stale, screen_on, __ATOMIC_RELEASE);
+    if (!draws_later)
+        draw();
 }
 
 size_t host_console_room(void)
@@ -206,13 +223,20 @@ void host_console_frames_only(bool on)
     lock_release(&console_lock);
 }
 
-void host_console_poll(void)
+static void poll_lines(void)
 {
     lock_take(&console_lock);
     uart_poll(&console_uart);
     uart_poll(&control_uart);
     keyboard_poll();
     lock_release(&console_lock);
+}
+
+void host_console_poll(void)
+{
+    poll_lines();
+    if (host_now() - drawn_at >= host_ns_to_tsc(DRAW_NS))
+        draw();
 }
 
 bool host_control_is_apart(void)
@@ -306,7 +330,7 @@ bool consoles_interrupt(uint8_t vector)
         host_debug_poll();
     else if (vector == CONSOLES_VECTOR_UART || vector == CONSOLES_VECTOR_CONTROL ||
              vector == CONSOLES_VECTOR_KEYS)
-        host_console_poll();
+        poll_lines();
     else
         return false;
     return true;
@@ -314,7 +338,10 @@ bool consoles_interrupt(uint8_t vector)
 
 uint64_t host_console_deadline(void)
 {
-    return must_poll ? host_now() + host_ns_to_tsc(POLL_NS) : UINT64_MAX;
+    draws_later = true;
+    uint64_t lines = must_poll ? host_now() + host_ns_to_tsc(POLL_NS) : UINT64_MAX;
+    bool waits = __atomic_load_n(&stale, __ATOMIC_RELAXED);
+    return waits ? min_u64(lines, drawn_at + host_ns_to_tsc(DRAW_NS)) : lines;
 }
 
 static void route_uart(const struct uart *u, const char *what, uint8_t vector,
@@ -342,12 +369,15 @@ void consoles_route(consoles_route_fn *route)
 
 void consoles_make_synchronous(void)
 {
+    draws_later = false;
+    draw();
     frames_only = false;
     uart_set_synchronous(&console_uart);
 }
 
 void consoles_flush(void)
 {
+    draw();
     lock_take(&console_lock);
     uart_flush(&console_uart);
     uart_flush(&control_uart);

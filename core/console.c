@@ -6,6 +6,7 @@
  */
 #include "core/console.h"
 
+#include "core/access.h"
 #include "core/answer.h"
 #include "core/command_key.h"
 #include "core/commands.h"
@@ -17,7 +18,6 @@
 #include "core/lineedit.h"
 #include "core/log.h"
 #include "core/machine.h"
-#include "core/password.h"
 
 /* What one exit adds at most, but for what is senseless: a hypercall's text as lines of one byte,
  * with their prefixes. It is room for what guests on many CPUs print at once, too. What finds none
@@ -55,16 +55,6 @@ static struct {
     bool next, time;            /* next: once the answer is out */
     uint64_t at;
 } follow;
-static struct {
-    bool wanted, locked;        /* a password is configured; it is asked for now */
-    bool next;                  /* once the answer is out */
-    bool checking;
-    struct password stored;
-    struct pbkdf2 work;
-    unsigned wrong;             /* in a row */
-    uint64_t not_before;        /* TSC at which the next try may begin */
-    uint64_t after;             /* TSC ticks without a key; 0: never */
-} access;
 static struct console_terminal terminal = {.width = LINEEDIT_WIDTH, .height = 24, .lines = true};
 static bool asked;              /* for the terminal's size */
 
@@ -84,7 +74,7 @@ static void set_mode(enum mode m)
 /* A guest's line while the operator does not want to see them, or nobody may see them. */
 static bool unwanted(const char *text, size_t len)
 {
-    if (access.locked)
+    if (access_locked())
         return len < 8 || memcmp(text, "plinth: ", 8) != 0;
     return !terminal.lines && len && text[0] == '[';
 }
@@ -235,14 +225,14 @@ static void lock_terminal(void)
     if (job_running(JOB_CONSOLE))
         job_key(0x03); /* ends any */
     answer_drop();
-    access.next = false;
     log_lock();
     lineedit_hide(&edit);
     follow.next = false;
     set_mode(MODE_PROMPT);
     edit.text[edit.used] = '\0'; /* what was not finished can be found in the history */
     lineedit_next(&edit);
-    access.locked = edit.secret = true;
+    access_lock();
+    edit.secret = true;
     edit.prompt = PASSWORD_PROMPT;
     log_unlock();
     log_info("console: locked");
@@ -359,61 +349,43 @@ static void run_line(void)
 
 /* --- the password --- */
 
-#define STEP 32 /* iterations between two looks at everything else */
-
 void console_set_password(const char *stored, uint64_t idle_ns)
 {
-    access.wanted = password_parse(stored, &access.stored);
-    access.after = host_ns_to_tsc(idle_ns);
-    if (access.wanted)
+    if (access_set(stored, host_ns_to_tsc(idle_ns)))
         lock_terminal();
 }
 
 bool console_locked(void)
 {
-    return access.locked;
+    return access_locked();
 }
 
 bool console_lock(void)
 {
-    access.next = access.wanted;
-    return access.wanted;
+    return access_ask_lock();
 }
 
 /* A program has asked for it, or nobody has typed for long. */
 static bool must_lock(void)
 {
-    if (!access.wanted || access.locked)
-        return false;
-    return (access.next && mode != MODE_ANSWER) ||
-           (access.after && host_now() - typed_at > access.after);
+    return (access_lock_asked() && mode != MODE_ANSWER) || host_now() > access_lock_at(typed_at);
 }
 
 /* Enter was pressed behind a password. */
 static void begin_check(void)
 {
-    pbkdf2_begin(&access.work, edit.text, strlen(edit.text), access.stored.salt,
-                 access.stored.salt_len, access.stored.iterations);
-    access.checking = true;
+    access_try(edit.text);
     log_lock();
     lineedit_next(&edit);
     memset(edit.text, 0, sizeof(edit.text));
     log_unlock();
 }
 
-/* After a wrong one the next must wait: 1 s, 2 s, and so on to a minute. */
 static void end_check(void)
 {
-    access.checking = false;
-    if (!password_matches(&access.stored, &access.work)) {
-        unsigned seconds = access.wrong < 6 ? 1u << access.wrong : 60;
-        access.not_before = host_now() + host_ns_to_tsc(seconds * UINT64_C(1000000000));
-        log_warn("console: wrong password, %u in a row", ++access.wrong);
-    } else {
-        log_info("console: unlocked%s", access.wrong ? " after wrong passwords" : "");
-        access.wrong = 0;
+    if (!access_locked()) {
         log_lock();
-        access.locked = edit.secret = false;
+        edit.secret = false;
         edit.prompt = PROMPT;
         log_unlock();
     }
@@ -428,7 +400,7 @@ static void answered(void)
     set_mode(follow.next ? MODE_LOG : MODE_PROMPT);
     log_unlock();
     attach_next = NULL;
-    if (access.next)
+    if (access_lock_asked())
         lock_terminal();
     else if (follow.next)
         follow.next = false;
@@ -453,7 +425,7 @@ static void to_prompt(char c)
     else if (edit.sequences && !asked && !terminal.dumb)
         console_ask_size(); /* somebody with cursor keys: a terminal that answers */
     log_unlock();
-    if (result == LINEEDIT_LINE && access.locked)
+    if (result == LINEEDIT_LINE && access_locked())
         begin_check();
     else if (result == LINEEDIT_LINE)
         run_line();
@@ -504,8 +476,8 @@ static void read_ahead(void)
 /* Whether the next key can be used now. */
 static bool ready(void)
 {
-    if (!ring_used(&ahead) || (mode == MODE_ANSWER && !answer_paused()) || access.checking ||
-        (access.locked && host_now() < access.not_before))
+    if (!ring_used(&ahead) || (mode == MODE_ANSWER && !answer_paused()) || access_trying() ||
+        host_now() < access_next_try())
         return false;
     if (mode != MODE_GUEST || ahead.buf[ahead.tail & (ahead.size - 1)] == CONSOLE_ESCAPE)
         return true;
@@ -519,7 +491,7 @@ static bool has_work(void)
 
 uint64_t console_deadline(void)
 {
-    if (has_work() || access.checking)
+    if (has_work() || access_trying())
         return 0;
     uint64_t at = min_u64(host_console_deadline(), job_deadline(JOB_PROGRAM));
     if (mode == MODE_ANSWER && answer_empty())
@@ -527,9 +499,9 @@ uint64_t console_deadline(void)
     at = min_u64(at, key_deadline());
     if (mode == MODE_GUEST && ring_used(&ahead)) /* on another CPU it reads without our knowing */
         at = min_u64(at, host_now() + host_ns_to_tsc(LOOK_NS));
-    if (access.locked)
-        return ring_used(&ahead) ? min_u64(at, access.not_before) : at;
-    return access.wanted && access.after ? min_u64(at, typed_at + access.after) : at;
+    if (access_locked() && ring_used(&ahead))
+        at = min_u64(at, access_next_try());
+    return min_u64(at, access_lock_at(typed_at));
 }
 
 /* Until all has been said, and nothing more is to come. */
@@ -569,9 +541,9 @@ void console_poll(void)
     key_poll();
     if (attached && !has_console(attached))
         lost_guest();
-    if (attach_next && mode == MODE_PROMPT && !access.locked)
+    if (attach_next && mode == MODE_PROMPT && !access_locked())
         answered(); /* the configuration wants it, no command */
-    if (access.checking && pbkdf2_step(&access.work, STEP))
+    if (access_poll())
         end_check();
     if (must_lock())
         lock_terminal();

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of a VM: record, memory, start, end. Scrubbing is done in pieces between time slices, so
- * that a big VM's start or end costs its neighbours no more than a slice.
+ * The life of a VM: start, end, and what comes after it. Memory is scrubbed in pieces between time
+ * slices, so that a big VM's start or end costs its neighbours no more than a slice.
  */
 #include "core/vm.h"
 
 #include "core/backend.h"
-#include "core/code_pages.h"
-#include "core/console.h"
 #include "core/debug.h"
 #include "core/host.h"
 #include "core/lib/fmt.h"
@@ -17,264 +15,16 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/observe.h"
-#include "core/panic.h"
 #include "core/pin.h"
-#include "core/report.h"
 #include "core/sched.h"
+#include "core/vm_memory.h"
 #include "mm/pool.h"
 
-/* Interrupts are off meanwhile. Where each repetition of STOS takes a tick (Bochs) this is 0.7 ms;
- * from 1.4 ms on the console, at 115200 baud, would lose keys. */
-#define SCRUB_PIECE KIB(256)
-#define CAP_PERIOD_NS UINT64_C(100000000)
 /* docs/config.md, on_reboot: so many lives of less than that, and there is no further one. */
 #define SHORT_LIVES_MAX 10u
 #define SHORT_LIFE_NS   UINT64_C(2000000000)
 
-static struct vm *vms[VM_MAX];
-static unsigned count;
 static uint32_t work_wanted; /* some VM may have work for vm_work(); atomic */
-
-unsigned vm_count(void)
-{
-    return count;
-}
-
-struct vm *vm_at(unsigned i)
-{
-    return i < count ? vms[i] : NULL;
-}
-
-struct vm *vm_find(const char *name)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (str_eq(vms[i]->name, name))
-            return vms[i];
-    return NULL;
-}
-
-bool vm_any_alive(void)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (vms[i]->state != VM_DEFINED && vms[i]->state < VM_KEPT)
-            return true;
-    return false;
-}
-
-bool vm_ended_well(const struct vm *vm)
-{
-    switch (vm->stop_reason) {
-    case STOP_EXIT:
-        return vm->status == 0;
-    case STOP_NONE:
-    case STOP_RESET:
-    case STOP_POWEROFF:
-    case STOP_HALTED:
-    case STOP_OPERATOR:
-        return true;
-    default:
-        return false;
-    }
-}
-
-const char *vm_state_name(const struct vm *vm)
-{
-    static const char *const names[] = {
-        [VM_DEFINED] = "defined", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
-        [VM_ENDING] = "ending",   [VM_KEPT] = "kept",     [VM_ENDED] = "ended",
-    };
-    if (vm->state == VM_RUNNING && vm->stop_reason != STOP_NONE)
-        return "ending"; /* its vCPUs are on their way out */
-    if (vm->state == VM_RUNNING && vm->paused)
-        return "paused";
-    return names[vm->state];
-}
-
-const char *stop_reason_name(enum stop_reason reason)
-{
-    static const char *const names[] = {
-        [STOP_NONE] = "none",
-        [STOP_EXIT] = "exit",
-        [STOP_RESET] = "reset",
-        [STOP_POWEROFF] = "poweroff",
-        [STOP_HALTED] = "halted",
-        [STOP_OPERATOR] = "operator",
-        [STOP_LOAD] = "load",
-        [STOP_TRIPLE_FAULT] = "triple-fault",
-        [STOP_ENTRY_FAILED] = "entry-failed",
-        [STOP_UNSUPPORTED] = "unsupported",
-        [STOP_MACHINE_CHECK] = "machine-check",
-    };
-    return names[reason];
-}
-
-/* The lowest that no VM has: translations are tagged with it, and the tag has 16 bits. */
-static uint32_t free_slot(void)
-{
-    uint32_t slot = 0;
-    for (unsigned i = 0; i < count;)
-        if (vms[i++]->slot == slot) {
-            slot++;
-            i = 0;
-        }
-    return slot;
-}
-
-static char *put_text(char *at, const char *text)
-{
-    size_t n = strlen(text) + 1;
-    memcpy(at, text, n);
-    return at + n;
-}
-
-/* The texts go behind the record, which outlives what it is made from. */
-struct vm *vm_define(const struct config *config, const struct config_vm *definition)
-{
-    struct config_text texts[] = {definition->kernel, definition->initrd, definition->cmdline,
-                                  definition->modules};
-    size_t bytes = sizeof(struct vm);
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        bytes += strlen(config_text(config, texts[i])) + 1;
-    unsigned pages = (unsigned)(ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE);
-    struct vm *vm = count == VM_MAX ? NULL : pool_alloc_pages(pages, NULL);
-    if (!vm)
-        return NULL;
-    vm->record_pages = pages;
-    char *behind = (char *)(vm + 1);
-    const char **fields[] = {&vm->kernel, &vm->initrd, &vm->cmdline, &vm->modules};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        *fields[i] = behind;
-        behind = put_text(behind, config_text(config, texts[i]));
-    }
-    str_copy(vm->name, sizeof(vm->name), definition->name);
-    str_copy(vm->pin, sizeof(vm->pin), config_text(config, definition->pin));
-    vm->slot = free_slot();
-    vm->autostart = definition->autostart;
-    vm->weight = definition->weight;
-    vm->memory = definition->memory;
-    for (vm->scrollback_bytes = definition->scrollback ? PAGE_SIZE : 0;
-         vm->scrollback_bytes < definition->scrollback;)
-        vm->scrollback_bytes *= 2;
-    vm->cpus = definition->cpus;
-    vm->want_testdev = definition->devices & CONFIG_DEVICE_TESTDEV;
-    vm->on_reboot = (uint8_t)definition->on_reboot;
-    vm->on_poweroff = (uint8_t)definition->on_poweroff;
-    vm->on_crash = (uint8_t)definition->on_crash;
-    lock_init(&vm->lock, LOCK_ORDER_VM, "vm");
-    timerq_entry_init(&vm->timer.entry);
-    cap_init(&vm->cap, definition->cap, host_ns_to_tsc(CAP_PERIOD_NS), host_now());
-    vm->timer.vm = vm;
-    vms[count++] = vm;
-    return vm;
-}
-
-uint64_t vm_record_pages(void)
-{
-    uint64_t pages = 0;
-    for (unsigned i = 0; i < count; i++)
-        pages += vms[i]->record_pages;
-    return pages;
-}
-
-/* It holds nothing but its record. Who has a VM's address for longer than one command (the console)
- * is told here; all others have its name. */
-static void forget(struct vm *vm)
-{
-    unsigned i = 0;
-    console_forget(vm);
-    while (vms[i] != vm)
-        i++;
-    count--;
-    for (; i < count; i++)
-        vms[i] = vms[i + 1];
-    log_info("vm %s: destroyed", vm->name);
-    pool_free_pages(vm, vm->record_pages);
-}
-
-/* --- memory --- */
-
-static uint64_t low_ram(const struct vm *vm)
-{
-    return min_u64(vm->memory, VM_LOW_RAM);
-}
-
-/* Guest-physical address of byte n of the VM's RAM. */
-static uint64_t ram_address(const struct vm *vm, uint64_t n)
-{
-    return n < low_ram(vm) ? n : VM_HIGH_RAM + (n - low_ram(vm));
-}
-
-static void give_block(hpa_t at, uint64_t size)
-{
-    if (!page_free_block(&guest_pool, at, size))
-        panic("vm: page %#lx of a guest was not allocated", at.v);
-}
-
-/* Maps a block for the guest (EPT) and for the hypervisor (window). */
-static enum pl_status map_block(struct vm *vm, uint64_t gpa, hpa_t at, uint64_t size)
-{
-    enum pl_status s = space_map_window(&vm->space, GPA(gpa), at, size);
-    if (s != PL_OK)
-        return s;
-    return radix_map(&vm->gpa_tables, gpa, at, size, code_pages_perms(size), RADIX_WB,
-                     min_u64(backend->gpa_page, PAGE_SIZE_2M));
-}
-
-static enum pl_status take_memory(struct vm *vm)
-{
-    for (uint64_t n = 0; n < vm->memory;) {
-        uint64_t gpa = ram_address(vm, n), size;
-        uint64_t left = n < low_ram(vm) ? low_ram(vm) - n : vm->memory - n;
-        hpa_t at;
-        /* Large blocks only where guest-physical addresses are aligned alike. */
-        if (!page_alloc_block(&guest_pool, IS_ALIGNED(gpa, PAGE_SIZE_2M) ? left : 0, &at, &size))
-            return PL_NO_MEMORY;
-        enum pl_status s = map_block(vm, gpa, at, size);
-        if (s != PL_OK) {
-            struct radix_leaf leaf;
-            /* If the window has it, give_memory() finds it there. */
-            if (!radix_lookup(&vm->space.tables, WINDOW_BASE + gpa, &leaf))
-                give_block(at, size);
-            return s;
-        }
-        n += size;
-    }
-    vm->mem = (struct guest_mem){.window = (uint8_t *)WINDOW_BASE, .n = 1};
-    vm->mem.range[0].size = low_ram(vm);
-    if (vm->memory > VM_LOW_RAM) {
-        vm->mem.n = 2;
-        vm->mem.range[1].base = VM_HIGH_RAM;
-        vm->mem.range[1].size = vm->memory - VM_LOW_RAM;
-    }
-    return PL_OK;
-}
-
-/* Gives back what the window maps; stops at the first hole, where take_memory() stopped. */
-static void give_memory(struct vm *vm)
-{
-    struct radix_leaf leaf;
-    for (uint64_t n = 0; n < vm->memory; n += leaf.page_size) {
-        if (!radix_lookup(&vm->space.tables, WINDOW_BASE + ram_address(vm, n), &leaf))
-            return;
-        give_block(leaf.phys, leaf.page_size);
-    }
-}
-
-/* Zeroes the next piece through the window. True: all is done. */
-static bool scrub_piece(struct vm *vm)
-{
-    uint64_t end = vm->scrub_at < low_ram(vm) ? low_ram(vm) : vm->memory;
-    uint64_t n = min_u64(SCRUB_PIECE, end - vm->scrub_at);
-    hpa_t before = host_current_space();
-    host_load_space(vm->space.root);
-    uint64_t begin = host_now();
-    host_zero((void *)(WINDOW_BASE + ram_address(vm, vm->scrub_at)), n);
-    *(vm->footprint.off ? &vm->footprint.scrubbed_after : &vm->footprint.scrubbed) +=
-        host_now() - begin;
-    host_load_space(before);
-    vm->scrub_at += n;
-    return vm->scrub_at == vm->memory;
-}
 
 /* --- end --- */
 
@@ -291,7 +41,7 @@ static void release(struct vm *vm)
     /* Translations go before the pages do. */
     backend->vm_free(vm);
     if (vm->space.root.v)
-        give_memory(vm);
+        vm_memory_give(vm);
     if (vm->gpa_tables.root.v) {
         radix_free(&vm->gpa_tables, 0, RADIX_ENTRIES);
         pool_free(pool_ptr(vm->gpa_tables.root));
@@ -426,7 +176,7 @@ static const char *build(struct vm *vm)
     if (space_create(&vm->space) != PL_OK ||
         radix_create(&vm->gpa_tables, backend->gpa_format, &pool_radix_ops, NULL) != PL_OK)
         return "no hypervisor memory for its page tables";
-    if (take_memory(vm) != PL_OK)
+    if (vm_memory_take(vm) != PL_OK)
         return "not enough memory";
     uint64_t between = page_alloc_free(&hypervisor_pool);
     vm->footprint.tables = before - between;
@@ -593,7 +343,7 @@ static void go_on(struct vm *vm)
         vm_start(vm);
         break;
     case THEN_DESTROY:
-        forget(vm);
+        vm_forget(vm);
         break;
     default:
         break;
@@ -615,7 +365,7 @@ void vm_destroy(struct vm *vm)
 {
     vm->then = THEN_DESTROY;
     if (vm->state == VM_DEFINED || vm->state == VM_ENDED) {
-        forget(vm);
+        vm_forget(vm);
         return;
     }
     if (vm->state != VM_ENDING)
@@ -633,11 +383,11 @@ static bool work_on(struct vm *vm)
         finish(vm);
         return true;
     case VM_STARTING:
-        if (scrub_piece(vm))
+        if (vm_memory_scrub(vm))
             launch(vm);
         return true;
     case VM_ENDING:
-        if (scrub_piece(vm)) {
+        if (vm_memory_scrub(vm)) {
             release(vm);
             go_on(vm);
         }
@@ -653,9 +403,9 @@ bool vm_work(void)
     if (likely(!__atomic_load_n(&work_wanted, __ATOMIC_SEQ_CST)))
         return false;
     __atomic_store_n(&work_wanted, 0, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < count; i++) {
-        unsigned at = (next + i) % count;
-        if (work_on(vms[at])) { /* it may have gone, and count be smaller */
+    for (unsigned i = 0; i < vm_count(); i++) {
+        unsigned at = (next + i) % vm_count();
+        if (work_on(vm_at(at))) { /* it may have gone, and there be fewer */
             next = at + 1;
             want_work(); /* there may be more */
             return true;

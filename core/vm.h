@@ -173,6 +173,8 @@ struct vm *vm_find(const char *name);
 /* Takes what vm has and then its record, which is gone at the return or, when vm has to end first,
  * some time later. Boot CPU, outside vm_work(). */
 void vm_destroy(struct vm *vm);
+/* The record of a VM that holds nothing else. */
+void vm_forget(struct vm *vm);
 /* vm is VM_KEPT, or has not run yet: gives its memory back. */
 void vm_let_go(struct vm *vm);
 /* Whether each vCPU has one of this machine's CPUs by this pin; if not, why. */

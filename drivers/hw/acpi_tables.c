@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads RSDP, XSDT or RSDT, MADT, FADT and the \_S5_ package. PURE. Firmware is hostile input: a
+ * Reads RSDP, XSDT or RSDT, MADT and FADT. PURE; \_S5_ is acpi_s5.c's. Firmware is hostile input: a
  * table is used only when its length is sane, all of it could be mapped and its checksum is right;
  * every loop steps by at least one byte through a bounded table. What is wrong becomes a warning,
  * never a failure of the tables that are right. Have open: ACPI Specification, "ACPI System
- * Description Tables"; for \_S5_ "ACPI Machine Language (AML) Specification".
+ * Description Tables".
  */
-#include "drivers/hw/acpi_tables.h"
+#include "drivers/hw/acpi_s5.h"
 
 #include "core/lib/bytes.h"
 #include "core/lib/fmt.h"
@@ -18,26 +18,10 @@
 #define MADT_ENTRIES     44u
 #define FADT_MIN         116u /* ACPI 1.0's size: up to the flags */
 
-/* AML encodings that \_S5_ is made of. */
-#define AML_ZERO         0x00
-#define AML_ONE          0x01
-#define AML_NAME         0x08
-#define AML_BYTE         0x0a
-#define AML_WORD         0x0b
-#define AML_DWORD        0x0c
-#define AML_PACKAGE      0x12
-#define AML_ROOT         0x5c /* the prefix '\' */
-#define SLP_TYP_MAX      7u   /* three bits of PM1 control */
-
 struct walk {
     acpi_map_fn *map;
     void *ctx;
     struct acpi_info *out;
-};
-
-struct bytes {
-    const uint8_t *p;
-    size_t n;
 };
 
 static PRINTF_LIKE(2, 3) void warn(struct acpi_info *out, const char *format, ...)
@@ -278,78 +262,11 @@ static void read_fadt(struct acpi_info *out, struct bytes t)
     read_reset(out, t, flags);
 }
 
-/* --- \_S5_ --------------------------------------------------------------------------------- */
-
-/* An AML integer at *at; steps over it. */
-static bool take_integer(struct bytes aml, size_t *at, uint32_t *v)
-{
-    size_t left = aml.n - *at;
-    const uint8_t *p = aml.p + *at;
-    size_t size;
-    if (left == 0)
-        return false;
-    switch (p[0]) {
-    case AML_ZERO:
-    case AML_ONE:
-        *v = p[0];
-        size = 1;
-        break;
-    case AML_BYTE:
-        size = 2;
-        break;
-    case AML_WORD:
-        size = 3;
-        break;
-    case AML_DWORD:
-        size = 5;
-        break;
-    default:
-        return false;
-    }
-    if (left < size)
-        return false;
-    if (size > 1)
-        *v = size == 2 ? p[1] : size == 3 ? get16(p + 1) : get32(p + 1);
-    *at += size;
-    return true;
-}
-
-/* Reads Package (n) {SLP_TYPa, SLP_TYPb, ...} at `at`. */
-static bool read_s5_package(struct acpi_info *out, struct bytes aml, size_t at)
-{
-    uint32_t a, b = 0;
-    if (aml.n - at < 3 || aml.p[at] != AML_PACKAGE)
-        return false;
-    at += 2 + (aml.p[at + 1] >> 6); /* PkgLength has up to three more bytes */
-    if (at >= aml.n)
-        return false;
-    uint8_t elements = aml.p[at++];
-    if (elements == 0 || !take_integer(aml, &at, &a))
-        return false;
-    if (elements == 1) /* some firmware packs both values into one word */
-        b = a >> 8 & 0xff, a &= 0xff;
-    else if (!take_integer(aml, &at, &b))
-        return false;
-    if (a > SLP_TYP_MAX || b > SLP_TYP_MAX)
-        return false;
-    out->s5_typ_a = (uint8_t)a;
-    out->s5_typ_b = (uint8_t)b;
-    return true;
-}
-
-/* Without an AML interpreter the package is found by the bytes of its Name operator. The scan may
- * meet the same bytes inside a string; what follows has to look like the package too. */
-static void find_s5(struct acpi_info *out, struct bytes table)
+static void look_for_s5(struct acpi_info *out, struct bytes table)
 {
     struct bytes aml = {table.p + HEADER_SIZE, table.n - HEADER_SIZE};
-    for (size_t i = 1; !out->has_s5 && i + 4 <= aml.n; i++) {
-        if (memcmp(aml.p + i, "_S5_", 4) != 0)
-            continue;
-        bool named = aml.p[i - 1] == AML_NAME ||
-                     (i >= 2 && aml.p[i - 1] == AML_ROOT && aml.p[i - 2] == AML_NAME);
-        if (named)
-            out->has_s5 = read_s5_package(out, aml, i + 4);
-    }
+    if (!out->has_s5)
+        out->has_s5 = acpi_find_s5(aml, &out->s5_typ_a, &out->s5_typ_b);
 }
 
 /* --- the walk ------------------------------------------------------------------------------ */
@@ -372,7 +289,7 @@ static void read_table(struct walk *w, uint64_t hpa)
     else if (str_eq(signature, "FACP"))
         read_fadt(out, t);
     else if (str_eq(signature, "SSDT"))
-        find_s5(out, t);
+        look_for_s5(out, t);
 }
 
 static bool walk_root(struct walk *w, uint64_t hpa, const char *wanted)
@@ -437,7 +354,7 @@ enum pl_status acpi_parse(const uint8_t *rsdp, size_t rsdp_len, acpi_map_fn *map
         char signature[5];
         struct bytes t = open_table(&w, out->dsdt_address, signature);
         if (t.p && str_eq(signature, "DSDT"))
-            find_s5(out, t);
+            look_for_s5(out, t);
     }
     if (out->cpus_dropped)
         warn(out, "MADT: %u CPUs beyond the first %u are not used", out->cpus_dropped, ACPI_CPUS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The screen as a text console. PURE, see framebuffer.h. Text is kept in two shadows: what should
- * be seen and what is; a write changes the first, and at its end only the cells that differ are
- * drawn. So scrolling reads no video memory, and a burst of lines draws each cell once.
+ * be seen and what is; text changes the first, and drawing only the cells that differ. So scrolling
+ * reads no video memory, and a burst of lines draws each cell once.
  */
 #include "drivers/hw/framebuffer.h"
 #include "drivers/hw/font.h"
@@ -110,23 +110,29 @@ static void clear_screen(struct framebuffer *fb)
     memset(fb->shown, ' ', sizeof(fb->shown));
 }
 
-/* A look at eight cells at once: after most writes nearly all of the screen is as it was. */
-static bool same_cells(const struct framebuffer *fb, uint32_t row, uint32_t column)
+/* A row of the screen: scrolling moves the first one, not the text. */
+static char *text_row(struct framebuffer *fb, uint32_t row)
+{
+    return fb->text[(fb->first + row) % fb->rows];
+}
+
+/* A look at eight cells at once: mostly nearly all of the screen is as it was. */
+static bool same_cells(const char *text, const char *shown)
 {
     uint64_t want, have;
-    memcpy(&want, &fb->text[row][column], sizeof(want));
-    memcpy(&have, &fb->shown[row][column], sizeof(have));
+    memcpy(&want, text, sizeof(want));
+    memcpy(&have, shown, sizeof(have));
     return want == have;
 }
 
 _Static_assert(FRAMEBUFFER_COLUMNS % 8 == 0, "same_cells() stays within a row");
 
-static void draw_changes(struct framebuffer *fb)
+void framebuffer_draw(struct framebuffer *fb)
 {
-    for (uint32_t row = fb->first_changed; row < fb->rows; row++)
+    for (uint32_t row = 0; row < fb->rows; row++)
         for (uint32_t column = 0; column < fb->columns; column++) {
-            char c = fb->text[row][column];
-            if (column % 8 == 0 && same_cells(fb, row, column)) {
+            const char *text = text_row(fb, row) + column, c = *text;
+            if (column % 8 == 0 && same_cells(text, &fb->shown[row][column])) {
                 column += 7;
                 continue;
             }
@@ -157,7 +163,7 @@ bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *inf
     memset(fb->text, ' ', sizeof(fb->text));
     memset(fb->shown, UNKNOWN, sizeof(fb->shown));
     clear_screen(fb);
-    draw_changes(fb);
+    framebuffer_draw(fb);
     return true;
 }
 
@@ -167,9 +173,8 @@ static void new_line(struct framebuffer *fb)
     if (++fb->row < fb->rows)
         return;
     fb->row = fb->rows - 1;
-    fb->first_changed = 0;
-    memmove(fb->text[0], fb->text[1], sizeof(fb->text[0]) * fb->row);
-    memset(fb->text[fb->row], ' ', sizeof(fb->text[0]));
+    fb->first = (fb->first + 1) % fb->rows;
+    memset(text_row(fb, fb->row), ' ', sizeof(fb->text[0]));
 }
 
 /* A line that is just full wraps when its next character comes: "\n" makes no empty line. */
@@ -177,7 +182,7 @@ static void put_visible(struct framebuffer *fb, char c)
 {
     if (fb->column == fb->columns)
         new_line(fb);
-    fb->text[fb->row][fb->column++] = c;
+    text_row(fb, fb->row)[fb->column++] = c;
 }
 
 /* --- escape sequences --- */
@@ -196,7 +201,7 @@ static uint32_t parameter(const struct framebuffer *fb, unsigned i)
 
 static void erase_to_end(struct framebuffer *fb, uint32_t row, uint32_t column)
 {
-    memset(fb->text[row] + column, ' ', sizeof(fb->text[0]) - column);
+    memset(text_row(fb, row) + column, ' ', sizeof(fb->text[0]) - column);
 }
 
 static void do_sequence(struct framebuffer *fb, char final)
@@ -297,14 +302,8 @@ static void put(struct framebuffer *fb, char c)
     }
 }
 
-void framebuffer_write(struct framebuffer *fb, const char *text, size_t len)
+void framebuffer_put(struct framebuffer *fb, const char *text, size_t len)
 {
-    if (fb->rows == 0)
-        return;
-    fb->first_changed = fb->row;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len && fb->rows > 0; i++)
         put(fb, text[i]);
-        fb->first_changed = (uint32_t)min_u64(fb->first_changed, fb->row);
-    }
-    draw_changes(fb);
 }

@@ -45,23 +45,26 @@ struct framebuffer {
     uint32_t column, row;        /* of the next character */
     uint32_t left, top;          /* margin, pixels */
     uint32_t ink, paper;         /* pixel values */
-    uint32_t first_changed;      /* row from which on text may not be what is shown */
     uint8_t pixel_bytes;
     uint8_t escape;              /* inside an escape sequence; enum in framebuffer.c */
     uint8_t parameter_count;     /* numbers begun in it */
     uint32_t parameter[2];       /* its first two */
+    uint32_t first;              /* row of text[] that is at the top of the screen */
     char text[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what should be on the screen */
     char shown[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what is: 0 = not known */
 };
 
 /* Clears the screen. False, and nothing is written ever, if the type, depth, pitch or size is not
- * one this driver handles; framebuffer_write() then does nothing. */
+ * one this driver handles; the other functions then do nothing. */
 bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *info, void *mem);
 
-/* Writes text at the cursor: \n \r \t \b move it, lines wrap, the last line scrolls. Of ECMA-48's
- * sequences those that the console uses work: cursor up, down, forward, back, position, erase to
- * the end of line or screen. Other sequences and control characters are dropped, bytes above 126
- * show as a box. */
-void framebuffer_write(struct framebuffer *fb, const char *text, size_t len);
+/* Text at the cursor, in memory only: \n \r \t \b move it, lines wrap, the last line scrolls. Of
+ * ECMA-48's sequences those that the console uses work: cursor up, down, forward, back, position,
+ * erase to the end of line or screen. Other sequences and control characters are dropped, bytes
+ * above 126 show as a box. */
+void framebuffer_put(struct framebuffer *fb, const char *text, size_t len);
+/* Brings it on the screen. Much slower: a large screen has megabytes. Another CPU may put text at
+ * the same time; what is missed then is drawn the next time. */
+void framebuffer_draw(struct framebuffer *fb);
 
 #endif

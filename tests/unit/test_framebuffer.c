@@ -17,7 +17,8 @@ static struct framebuffer fb;
 
 static void say(const char *text)
 {
-    framebuffer_write(&fb, text, strlen(text));
+    framebuffer_put(&fb, text, strlen(text));
+    framebuffer_draw(&fb);
 }
 
 static struct framebuffer_info rgb(uint32_t width, uint32_t height, uint8_t bpp, uint32_t slack)
