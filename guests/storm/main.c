@@ -190,15 +190,6 @@ static void uart(void)
     }
 }
 
-/* As many lines as one hypercall can print. */
-static void lines(void)
-{
-    static char text[PLINTH_CONSOLE_MAX];
-    memset(text, '\n', sizeof(text));
-    for (;;)
-        plinth_CONSOLE_WRITE((uint64_t)(uintptr_t)text, sizeof(text));
-}
-
 static void debug_port(void)
 {
     for (;;) {
@@ -292,7 +283,6 @@ static const struct {
     {"uart", uart},     {"debug-port", debug_port}, {"ipi", ipi},
     {"nmi", nmi},       {"memory", memory},         {"ports", ports},
     {"msr", msr},       {"tsc", tsc},               {"exits", exits},
-    {"lines", lines},
 };
 
 int guest_main(const char *cmdline)
