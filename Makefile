@@ -60,7 +60,7 @@ KOBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_S:%.S=$(B)/kernel/%.S.o)
 SETUP := tools/setup
 
 .PHONY: all help run test soak check size unit fuzz-replay fuzz model system clean guests layers headers \
-	commands docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio vmcs-builds \
+	commands docs style cppcheck syntax clang analyze tools tool-tests bench bench-check boot-ratio idle vmcs-builds \
 	FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -259,8 +259,8 @@ soak: all $(B)/.setup-emulate ## the system tests that take too long for every d
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all
 
-bench: all $(B)/.setup-emulate $(if $(VMCS),vmcs-builds) ## what exits cost, beside other hypervisors (CPU=, CORES=, VMCS=1)
-	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU)) $(if $(CORES),--cores $(CORES)) $(if $(VMCS),--vmcs)
+bench: all $(B)/.setup-emulate $(if $(VMCS),vmcs-builds) ## what exits cost, beside other hypervisors (CPU=, CORES=, VMCS=1, BARE=1)
+	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU)) $(if $(CORES),--cores $(CORES)) $(if $(VMCS),--vmcs) $(if $(BARE),--bare)
 
 # VMREAD, or VMWRITE, dearer by VMX_NOPS instructions: tests/bench/run tells from that how many there are.
 VMX_NOPS := 256
@@ -275,6 +275,9 @@ bench-check: all $(B)/.setup-emulate ## fails when something became more than 3 
 
 boot-ratio: all $(B)/.setup-emulate ## Debian's start under Plinth over bare, in instructions
 	@$(PYTHON) tests/bench/boot-ratio
+
+idle: all $(B)/.setup-emulate ## how often an idle Debian exits
+	@$(PYTHON) tests/bench/idle $(if $(CPU),--cpu $(CPU))
 
 run: all $(B)/.setup-emulate ## boot Debian beside the bundled guests; your terminal is the serial console
 	@$(PYTHON) tools/plinth run $(or $(CONFIG),guests/run.cfg)

@@ -105,6 +105,31 @@ static unsigned lit(const uint8_t *mem, size_t n, const uint8_t *paper, unsigned
     return count;
 }
 
+/* Only what changed is looked at: after any write, however it moved, the screen has it all. */
+static void the_screen_is_what_was_meant(void **state)
+{
+    static const char *const pieces[] = {"a", "word", "\n", "\r", "\b", "\t", "\x1b[A", "\x1b[3A",
+                                         "\x1b[2B", "\x1b[5C", "\x1b[D", "\x1b[H", "\x1b[4;9H",
+                                         "\x1b[J", "\x1b[K", "0123456789012345"};
+    struct framebuffer_info info = {
+        .pitch = 42, .width = 21, .height = 6, .type = FRAMEBUFFER_TEXT};
+    uint8_t *mem = calloc(1, (size_t)framebuffer_size(&info));
+    uint32_t random = 1;
+    (void)state;
+    assert_true(framebuffer_init(&fb, &info, mem));
+    for (unsigned i = 0; i < 20000; i++) {
+        char text[100] = "";
+        for (random = random * 1664525 + 1013904223; (random >> 13 & 3) && strlen(text) < 60;
+             random = random * 1664525 + 1013904223)
+            strcat(text, pieces[random >> 20 & 15]);
+        say(text);
+        for (unsigned row = 0; row < info.height; row++)
+            for (unsigned column = 0; column < info.width; column++)
+                assert_int_equal(mem[row * info.pitch + column * 2], fb.text[row][column]);
+    }
+    free(mem);
+}
+
 static void every_depth_draws_inside(void **state)
 {
     static const uint8_t depths[] = {16, 24, 32};
@@ -171,6 +196,7 @@ int main(void)
         cmocka_unit_test(text_mode_holds_characters),
         cmocka_unit_test(text_mode_wraps_and_scrolls),
         cmocka_unit_test(sequences_move_and_erase),
+        cmocka_unit_test(the_screen_is_what_was_meant),
         cmocka_unit_test(every_depth_draws_inside),
         cmocka_unit_test(same_text_same_pixels),
         cmocka_unit_test(impossible_ones_are_refused),

@@ -192,15 +192,24 @@ def make(config_path, names, output, cmdline="", unchecked=False, hypervisor=Non
 
 def make_linux(kernel, initrd, cmdline, output):
     """Writes an image that boots this Linux without Plinth, for comparison."""
+    _make_plain({"kernel": kernel, "initrd": initrd},
+                f"linux /boot/kernel {cmdline}\ninitrd /boot/initrd\n", "linux", output)
+
+
+def make_multiboot(kernel, output):
+    """The same for a Multiboot1 kernel."""
+    _make_plain({"kernel": kernel}, "multiboot /boot/kernel\n", "multiboot", output)
+
+
+def _make_plain(files, commands, module, output):
     env = dict(os.environ, SOURCE_DATE_EPOCH=EPOCH, TZ="UTC", LC_ALL="C", MTOOLS_SKIP_CHECK="1")
     with tempfile.TemporaryDirectory(dir=os.path.dirname(output), prefix=".image.") as work:
         disc, early = os.path.join(work, "disc"), os.path.join(work, "early.cfg")
-        for source, name in ((kernel, "vmlinuz"), (initrd, "initrd")):
+        for name, source in files.items():
             with open(source, "rb") as f:
                 _write(f"{disc}/boot/{name}", f.read())
-        _write(early, "search --file --set=root /boot/vmlinuz\n"
-                      f"linux /boot/vmlinuz {cmdline}\ninitrd /boot/initrd\nboot\n")
-        _make_bios(work, disc, early, env, BIOS_MODULES + ["linux"])
+        _write(early, f"search --file --set=root /boot/kernel\n{commands}boot\n")
+        _make_bios(work, disc, early, env, BIOS_MODULES + [module])
         _make_efi(work, disc, early, env)
         _make_disc(disc, os.path.join(work, "image.iso"), env)
         os.replace(os.path.join(work, "image.iso"), output)
