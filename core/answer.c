@@ -10,7 +10,9 @@
 #include "core/lib/string.h"
 #include "core/log.h"
 
-#define PIECE_BYTES 2048 /* of one answer_move(): guests get their turn in between */
+/* One answer_move() writes for so long, and a line: guests get their turn in between. Time and not
+ * bytes, which cost what the screen is like. */
+#define PIECE_NS    1000000
 #define MORE        "--more--"
 #define ERASE_MORE  "\r        \r"
 
@@ -65,8 +67,9 @@ static void pause_page(void)
 
 bool answer_move(void)
 {
-    for (size_t done = queue.tail; ring_used(&queue) && !paused;) {
-        if (queue.tail - done > PIECE_BYTES || host_console_room() <= ANSWER_ROOM)
+    uint64_t until = host_now() + host_ns_to_tsc(PIECE_NS);
+    while (ring_used(&queue) && !paused) {
+        if (host_now() >= until || host_console_room() <= ANSWER_ROOM)
             return false;
         if (page && !left)
             pause_page();

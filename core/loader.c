@@ -33,6 +33,9 @@
 #define LOW_RAM_END    0x9fc00 /* EBDA and ROMs, as on any PC */
 #define HIGH_RAM_START 0x100000
 
+/* Bytes of files that one call copies: the boot CPU has VMs to run as well. */
+#define PIECE          KIB(64)
+
 #define PTE_P_RW       3u
 #define PTE_LARGE      0x80u
 
@@ -42,6 +45,10 @@ struct load {
     const struct module *kernel, *initrd;
     struct image image;
     uint64_t initrd_at, rsdp;
+    struct multiboot1_module modules[CONFIG_MODULES];
+    uint32_t module_count;
+    /* Of the bytes of all files, one behind the other: those that this call copies; those seen. */
+    uint64_t from, to, passed;
     struct e820_range e820[4];
     unsigned e820_count;
     char *why;
@@ -107,6 +114,15 @@ static bool put(struct load *l, uint64_t at, const void *data, size_t len)
     return fail(l, "memory %lu KiB: %lu bytes do not fit at %#lx", l->vm->memory / 1024, len, at);
 }
 
+/* Of a file's bytes those that it is the turn of. */
+static bool put_file(struct load *l, uint64_t at, const uint8_t *data, size_t len)
+{
+    uint64_t begin = max_u64(l->from, l->passed), end = min_u64(l->to, l->passed + len);
+    uint64_t skip = begin - l->passed;
+    l->passed += len;
+    return begin >= end || put(l, at + skip, data + skip, end - begin);
+}
+
 static bool put_segments(struct load *l)
 {
     for (unsigned i = 0; i < l->image.segment_count; i++) {
@@ -115,8 +131,38 @@ static bool put_segments(struct load *l)
         if (s->memsz > s->filesz && !guest_mem_contains(&l->vm->mem, GPA(s->paddr), s->memsz))
             return fail(l, "memory %lu KiB: the kernel's segment at %#lx (%lu bytes) is outside",
                         l->vm->memory / 1024, s->paddr, s->memsz);
-        if (!put(l, s->paddr, l->kernel->data + s->offset, s->filesz))
+        if (!put_file(l, s->paddr, l->kernel->data + s->offset, s->filesz))
             return false;
+    }
+    return true;
+}
+
+static bool put_initrd(struct load *l)
+{
+    return !l->initrd || put_file(l, l->initrd_at, l->initrd->data, l->initrd->len);
+}
+
+/* The configuration's modules, each on pages of its own behind the kernel, lowest first. */
+static bool put_modules(struct load *l)
+{
+    const char *rest = l->vm->modules;
+    struct config_module m;
+    char path[CONFIG_PATH_MAX + 1];
+    uint64_t floor = HIGH_RAM_START, limit = min_u64(l->vm->memory, VM_LOW_RAM);
+    for (; config_next_module(&rest, &m); l->module_count++) {
+        fmt_print(path, sizeof(path), "%.*s", (int)m.path_len, m.text);
+        const struct module *file = modules_find(path);
+        if (!file)
+            return fail(l, "module %s: there is no such boot module", path);
+        if (l->module_count == CONFIG_MODULES)
+            return fail(l, "modules: more than %u", CONFIG_MODULES);
+        struct multiboot1_module *to = &l->modules[l->module_count];
+        *to = (struct multiboot1_module){0, file->len, m.text, m.text_len};
+        if (!boot_place_low(&l->image, file->len ? file->len : 1, floor, limit, &to->start))
+            return fail(l, "memory %lu KiB: no room for module %s", l->vm->memory / 1024, path);
+        if (!put_file(l, to->start, file->data, file->len))
+            return false;
+        floor = ALIGN_UP(to->start + file->len, PAGE_SIZE);
     }
     return true;
 }
@@ -244,38 +290,13 @@ static bool load_pvh(struct load *l, struct vcpu_start *start)
     return ok;
 }
 
-/* The configuration's modules, each on pages of its own behind the kernel, lowest first. */
-static bool put_modules(struct load *l, struct multiboot1_module *list, uint32_t *count)
-{
-    const char *rest = l->vm->modules;
-    struct config_module m;
-    char path[CONFIG_PATH_MAX + 1];
-    uint64_t floor = HIGH_RAM_START, limit = min_u64(l->vm->memory, VM_LOW_RAM);
-    for (*count = 0; config_next_module(&rest, &m); ++*count) {
-        fmt_print(path, sizeof(path), "%.*s", (int)m.path_len, m.text);
-        const struct module *file = modules_find(path);
-        if (!file)
-            return fail(l, "module %s: there is no such boot module", path);
-        if (*count == CONFIG_MODULES)
-            return fail(l, "modules: more than %u", CONFIG_MODULES);
-        struct multiboot1_module *to = &list[*count];
-        *to = (struct multiboot1_module){0, file->len, m.text, m.text_len};
-        if (!boot_place_low(&l->image, file->len ? file->len : 1, floor, limit, &to->start))
-            return fail(l, "memory %lu KiB: no room for module %s", l->vm->memory / 1024, path);
-        if (!put(l, to->start, file->data, file->len))
-            return false;
-        floor = ALIGN_UP(to->start + file->len, PAGE_SIZE);
-    }
-    return true;
-}
-
 static bool load_multiboot1(struct load *l, struct vcpu_start *start)
 {
-    struct multiboot1_module list[CONFIG_MODULES];
     struct multiboot1_args args = {
         .name = l->vm->kernel,
         .cmdline = l->vm->cmdline,
-        .modules = list,
+        .modules = l->modules,
+        .module_count = l->module_count,
         .e820 = l->e820,
         .e820_count = l->e820_count,
     };
@@ -285,8 +306,6 @@ static bool load_multiboot1(struct load *l, struct vcpu_start *start)
                         &at))
         return fail(l, "kernel %s: it leaves no room below 640 KiB for the boot information",
                     l->vm->kernel);
-    if (!put_modules(l, list, &args.module_count))
-        return false;
     uint8_t *buf = pool_alloc_pages(START_INFO_MAX / PAGE_SIZE, NULL);
     if (!buf)
         return fail(l, "no hypervisor memory for the boot information");
@@ -310,26 +329,35 @@ static bool load_flat(struct load *l, struct vcpu_start *start)
     return true;
 }
 
-bool loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size)
+static bool put_start(struct load *l, struct vcpu_start *start)
 {
-    struct load l = {.vm = vm, .why = why, .why_size = size};
-    *start = (struct vcpu_start){.mode = START_REAL};
-    if (!open_images(&l) || !place_initrd(&l) || !put_segments(&l))
+    make_e820(l);
+    if (l->vm->memory >= HIGH_RAM_START && (!put_acpi(l) || !put_smbios(l)))
         return false;
-    if (l.initrd && !put(&l, l.initrd_at, l.initrd->data, l.initrd->len))
-        return false;
-    make_e820(&l);
-    if (vm->memory >= HIGH_RAM_START && (!put_acpi(&l) || !put_smbios(&l)))
-        return false;
-    start->rip = l.image.entry;
-    switch (l.image.kind) {
+    start->rip = l->image.entry;
+    switch (l->image.kind) {
     case IMAGE_BZIMAGE:
-        return load_bzimage(&l, start);
+        return load_bzimage(l, start);
     case IMAGE_PVH_ELF:
-        return load_pvh(&l, start);
+        return load_pvh(l, start);
     case IMAGE_MULTIBOOT1:
-        return load_multiboot1(&l, start);
+        return load_multiboot1(l, start);
     default:
-        return load_flat(&l, start);
+        return load_flat(l, start);
     }
+}
+
+enum loader_result loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size)
+{
+    struct load l = {.vm = vm, .why = why, .why_size = size, .from = vm->load_at};
+    l.to = l.from + PIECE;
+    *start = (struct vcpu_start){.mode = START_REAL};
+    /* All is placed anew each time, which is little beside the copying. */
+    if (!open_images(&l) || !place_initrd(&l) || !put_segments(&l) || !put_initrd(&l) ||
+        (l.image.kind == IMAGE_MULTIBOOT1 && !put_modules(&l)))
+        return LOADER_FAILED;
+    vm->load_at = l.to;
+    if (l.passed > l.to)
+        return LOADER_MORE;
+    return put_start(&l, start) ? LOADER_DONE : LOADER_FAILED;
 }

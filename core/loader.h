@@ -11,7 +11,14 @@
 /* Checks, before memory is taken, what can be checked: that the modules are there, that the kernel
  * is of a known kind and that the memory suffices. On false, why[size] names the rule. */
 MUST_CHECK bool loader_check(const struct vm *vm, char *why, size_t size);
-/* Loads into the VM's (scrubbed) RAM; its address space must be loaded. */
-MUST_CHECK bool loader_load(struct vm *vm, struct vcpu_start *start, char *why, size_t size);
+enum loader_result {
+    LOADER_DONE,   /* start is filled in */
+    LOADER_MORE,   /* to be called again */
+    LOADER_FAILED, /* why[size] says it */
+};
+/* Loads the next piece into the VM's (scrubbed) RAM, behind the first vm->load_at bytes; its address
+ * space must be loaded. */
+MUST_CHECK enum loader_result loader_load(struct vm *vm, struct vcpu_start *start, char *why,
+                                          size_t size);
 
 #endif

@@ -532,6 +532,9 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
         v->slice_end = min_u64(v->slice_end,
                                stop_for(v, container_of(first, struct sched_timer, entry)->vm,
                                         first->at));
+    /* Others have woken, too, and would have shortened its slice had they come a moment later. */
+    if (!list_empty(&c->queue.woken))
+        v->slice_end = min_u64(v->slice_end, t->begin + granule);
     c->running = v;
     lock_release(&c->lock);
     v->look_at = 0;
@@ -863,18 +866,29 @@ static bool lines_need_us(void)
     return unlikely(host_lines_late()) && (gdb_has_session() || control_has_session());
 }
 
+/* What the boot CPU does besides running vCPUs: a piece of it. False: there was nothing to do. Who
+ * waits for this CPU waits for one of the two at most, the operator or a VM that starts or ends. */
+static bool boot_cpu_work(void)
+{
+    uint64_t begin = host_now();
+    console_poll();
+    gdb_poll();
+    stat_poll();
+    if (host_now() - begin > granule / 4)
+        return true;
+    if (!vm_work())
+        return false;
+    host_enter_domain(0);
+    return true;
+}
+
 void sched_run(bool stop_when_idle)
 {
     struct cpu_sched *c = here();
     c->paid_until = host_now();
     for (;;) {
-        console_poll();
-        gdb_poll();
-        stat_poll();
+        bool worked = boot_cpu_work();
         c->short_turns = lines_need_us();
-        bool worked = vm_work();
-        if (worked)
-            host_enter_domain(0);
         /* The operator's commands, and VMs that start and end, are in nobody's share. */
         c->paid_until = host_now();
         if (!pass(c, 0) && !worked) {

@@ -200,7 +200,7 @@ static void reset_record(struct vm *vm)
     vm->stop_reason = STOP_NONE;
     vm->status = 0;
     vm->end_text[0] = '\0';
-    vm->scrub_at = 0;
+    vm->scrub_at = vm->load_at = 0;
     vm->ran = vm->exits = vm->unlisted_msrs = 0;
     vm->logged_msrs = 0;
     vm->console_used = false;
@@ -280,26 +280,14 @@ static void start_vcpus(struct vm *vm)
     sched_start(vm->vcpu[0], true);
 }
 
-/* The memory is clean: load the guest and let it go. */
-static void launch(struct vm *vm)
+/* All is in its memory: let it go. */
+static void launch(struct vm *vm, const struct vcpu_start *start)
 {
-    char why[VM_END_TEXT];
-    struct vcpu_start start;
     struct vcpu *v = vm->vcpu[0];
-    hpa_t before = host_current_space();
-    host_load_space(vm->space.root);
-    bool ok = loader_load(vm, &start, why, sizeof(why));
-    host_load_space(before);
-    if (!ok) {
-        /* Part of it may have been loaded: scrub again before the memory goes back. */
-        vm_stop(vm, STOP_LOAD, "%s", why);
-        finish(vm);
-        return;
-    }
     start_clock(vm);
     v->tsc_offset = vm->tsc_offset;
     sched_switch_to(v);
-    backend->vcpu_start(v, &start);
+    backend->vcpu_start(v, start);
     vlapic_set_virtual_wire(&v->apic); /* as a firmware leaves the boot processor's */
     interrupt_apic_effects(v);
     interrupt_rearm(v);
@@ -307,6 +295,24 @@ static void launch(struct vm *vm)
     vm->state = VM_RUNNING;
     log_info("vm %s: started: %s, %lu KiB", vm->name, vm->kernel, vm->memory / 1024);
     start_vcpus(vm);
+}
+
+/* Its memory is clean: the next piece of the guest goes there. */
+static void load_piece(struct vm *vm)
+{
+    char why[VM_END_TEXT];
+    struct vcpu_start start;
+    hpa_t before = host_current_space();
+    host_load_space(vm->space.root);
+    enum loader_result result = loader_load(vm, &start, why, sizeof(why));
+    host_load_space(before);
+    if (result == LOADER_DONE)
+        launch(vm, &start);
+    if (result != LOADER_FAILED)
+        return;
+    /* Part of it may have been loaded: scrub again before the memory goes back. */
+    vm_stop(vm, STOP_LOAD, "%s", why);
+    finish(vm);
 }
 
 /* A VM that cannot come up would restart for ever and bury the log. */
@@ -384,7 +390,7 @@ static bool work_on(struct vm *vm)
         return true;
     case VM_STARTING:
         if (vm_memory_scrub(vm))
-            launch(vm);
+            load_piece(vm);
         return true;
     case VM_ENDING:
         if (vm_memory_scrub(vm)) {

@@ -103,6 +103,7 @@ struct vm {
     uint64_t pvclock_wall;     /* as the guest wrote it */
     uint64_t mtrr_fixed[11], mtrr_variable[16], mtrr_default;
     uint64_t scrub_at;         /* bytes of RAM scrubbed so far */
+    uint64_t load_at;          /* bytes of kernel, initrd and modules loaded so far */
     struct footprint footprint;
 
     struct cap cap;
