@@ -16,8 +16,8 @@ enum loader_result {
     LOADER_MORE,   /* to be called again */
     LOADER_FAILED, /* why[size] says it */
 };
-/* Loads the next piece into the VM's (scrubbed) RAM, behind the first vm->load_at bytes; its address
- * space must be loaded. */
+/* Loads the next piece into the VM's (scrubbed) RAM, behind the first vm->load_at bytes; the VM's
+ * address space must be loaded. */
 MUST_CHECK enum loader_result loader_load(struct vm *vm, struct vcpu_start *start, char *why,
                                           size_t size);
 

@@ -585,6 +585,34 @@ static enum outcome run_100(struct vcpu *v)
     return OUTCOME_RETRY;
 }
 
+static uint64_t room; /* that the one which runs was given */
+
+static enum outcome run_all(struct vcpu *v)
+{
+    room = v->slice_end - v->slice_begin;
+    now = v->slice_end;
+    return OUTCOME_RETRY;
+}
+
+/* Of two that have woken the second waits for no more than if it had come a moment later. */
+static void test_who_wakes_with_others_lets_them_run_soon(void **state)
+{
+    (void)state;
+    run = run_all;
+    vcpu[0][0].cpus_allowed[0] = vcpu[1][0].cpus_allowed[0] = BIT(0);
+    sched_start(&vcpu[0][0], true);
+    sched_start(&vcpu[1][0], true);
+    assert_true(pass(&cpus[0], 0));
+    assert_int_equal(room, SLICE / 10);
+    assert_int_equal(vcpu[0][0].switches, 1);
+    assert_true(pass(&cpus[0], 0)); /* nobody else has woken */
+    assert_int_equal(room, SLICE);
+    assert_int_equal(vcpu[1][0].switches, 1);
+    assert_true(pass(&cpus[0], 0)); /* what was left of its turn */
+    assert_int_equal(room, SLICE - SLICE / 10);
+    assert_int_equal(vcpu[0][0].switches, 2);
+}
+
 static enum outcome run_cleaned(struct vcpu *v)
 {
     assert_int_equal(domain, v->vm->slot + 1);
@@ -754,6 +782,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_cpu_that_cannot_have_what_it_wants_to_steal_answers_calls,
                                setup),
         cmocka_unit_test_setup(test_a_cpu_whose_timers_are_always_due_answers_calls, setup),
+        cmocka_unit_test_setup(test_who_wakes_with_others_lets_them_run_soon, setup),
         cmocka_unit_test_setup(test_what_a_vm_leaves_in_the_cpu_is_cleaned_before_another_runs,
                                setup),
         cmocka_unit_test_setup(test_a_vm_pays_for_the_time_of_its_devices, setup),
