@@ -80,14 +80,6 @@ uint8_t interrupt_take(struct vcpu *v)
     return ours >= 0 ? (uint8_t)ours : take_from_pic(v);
 }
 
-uint8_t interrupt_begin(struct vcpu *v, int vector)
-{
-    if (unlikely(vector == 0))
-        return take_from_pic(v);
-    vlapic_begin(&v->apic, (uint8_t)vector);
-    return (uint8_t)vector;
-}
-
 bool interrupt_more(const struct vcpu *v)
 {
     /* The local APIC holds back what is less urgent until an EOI, which is seen. The 8259s do not
@@ -253,8 +245,15 @@ static void rearm(struct vcpu *v, uint64_t now);
 void interrupt_apic_effects(struct vcpu *v)
 {
     struct vlapic_effects e;
-    if (!v->apic.effects.any)
+    uint64_t any = v->apic.effects.any;
+    if (!any)
         return;
+    /* By far the most: an interrupt that has come in, or been ended. */
+    if (any == VLAPIC_STATE_CHANGED && likely(!v->vm->ioapic.refused)) {
+        v->apic.effects.any = 0;
+        vcpu_request(v, REQUEST_EVENT);
+        return;
+    }
     vlapic_take_effects(&v->apic, &e);
     if (e.ipi) {
         send(v->vm, v->apic.id, &e.message);

@@ -28,8 +28,6 @@ void interrupt_apic_effects(struct vcpu *v);
 /* For the backend: the vector that v would take now if it could, -1 for none; and that it does. */
 int interrupt_next(const struct vcpu *v);
 uint8_t interrupt_take(struct vcpu *v);
-/* The same as interrupt_take() for what interrupt_next() has just said. */
-uint8_t interrupt_begin(struct vcpu *v, int vector);
 /* Behind interrupt_take(): another one waits for nothing but the guest to let interrupts in. */
 bool interrupt_more(const struct vcpu *v);
 

@@ -215,14 +215,8 @@ static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32
     }
 }
 
-enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
+static NOINLINE enum outcome write_any(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    uint32_t msr = (uint32_t)v->gpr[GPR_RCX];
-    uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
-    (void)x;
-    /* What running systems write most. */
-    if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
-        return OUTCOME_ADVANCE;
     if (msr == MSR_IA32_TSC_DEADLINE || msr - MSR_IA32_X2APIC_BASE < 0x100)
         return write_apic(v, msr, value);
     const struct msr_row *row = msr_find(msr);
@@ -240,4 +234,19 @@ enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
     default:
         return vcpu_raise(v, GP(0));
     }
+}
+
+/* What running systems write most; all else is write_any()'s. */
+enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
+{
+    uint32_t msr = (uint32_t)v->gpr[GPR_RCX];
+    uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
+    (void)x;
+    if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
+        return OUTCOME_ADVANCE;
+    if (msr == MSR_IA32_X2APIC_ICR && vlapic_self_ipi(&v->apic, value)) {
+        vcpu_request(v, REQUEST_EVENT);
+        return OUTCOME_ADVANCE;
+    }
+    return write_any(v, msr, value);
 }

@@ -116,9 +116,9 @@ struct vcpu {
     /* Events waiting to be delivered. */
     bool reinject_valid;  /* an exit interrupted the delivery of reinject */
     bool exception_valid; /* exception has been raised */
+    bool nmi_pending;
     struct event reinject, exception;
     uint32_t posted[8], posted_level[8]; /* vectors from other CPUs; atomic */
-    bool nmi_pending;
     bool wake_on_interrupt; /* halted with IF set */
     bool waits_for_startup; /* INIT has come, the start-up IPI has not */
     struct vlapic apic;

@@ -35,6 +35,12 @@ static inline uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* The number of the highest bit that is set; x is not 0. Written so that it is one BSR. */
+static inline unsigned bit_highest(uint32_t x)
+{
+    return 31u ^ (unsigned)__builtin_clz(x);
+}
+
 static inline uint64_t max_u64(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;

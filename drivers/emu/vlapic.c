@@ -17,7 +17,18 @@
 
 static unsigned word_of(unsigned set, uint8_t vector)
 {
-    return set + vector / 32u * 16u;
+    return set + (vector / 2u & 0x70);
+}
+
+static uint32_t bit_of(uint8_t vector)
+{
+    return 1u << vector % 32;
+}
+
+/* In irr_words and its like. */
+static unsigned word_bit(uint8_t vector)
+{
+    return 1u << vector / 32;
 }
 
 static bool set_has(const struct vlapic *v, unsigned set, uint8_t vector)
@@ -28,19 +39,19 @@ static bool set_has(const struct vlapic *v, unsigned set, uint8_t vector)
 static void set_change(struct vlapic *v, unsigned set, uint8_t vector, bool present)
 {
     unsigned word = word_of(set, vector);
-    uint32_t bit = 1u << vector % 32, old = vlapic_reg(v, word);
+    uint32_t bit = bit_of(vector), old = vlapic_reg(v, word);
     vlapic_set_reg(v, word, present ? old | bit : old & ~bit);
 }
 
-/* words: which of the eight may have bits set. */
-static int set_highest(const struct vlapic *v, unsigned set, unsigned words)
+/* *words: which of the eight may have bits set; what is found empty on the way is taken out. */
+static inline int set_highest(const struct vlapic *v, unsigned set, unsigned *words)
 {
-    while (words) {
-        unsigned i = 31u - (unsigned)__builtin_clz(words);
+    while (*words) {
+        unsigned i = bit_highest(*words);
         uint32_t word = vlapic_reg(v, set + i * 16);
         if (likely(word))
-            return (int)(i * 32 + 31 - (unsigned)__builtin_clz(word));
-        words &= ~(1u << i);
+            return (int)(i * 32 | bit_highest(word));
+        *words ^= 1u << i;
     }
     return -1;
 }
@@ -50,25 +61,16 @@ void vlapic_page_changed(struct vlapic *v)
     v->irr_words = v->isr_words = v->tmr_words = 0xff;
 }
 
-/* The bits of words whose word of the set has some. */
-static uint8_t words_in_use(const struct vlapic *v, unsigned set, uint8_t words)
-{
-    for (unsigned left = words; left; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctz(left);
-        if (!vlapic_reg(v, set + i * 16))
-            words &= (uint8_t)~(1u << i);
-    }
-    return words;
-}
-
 int vlapic_highest_irr(const struct vlapic *v)
 {
-    return set_highest(v, VLAPIC_IRR, v->irr_words);
+    unsigned words = v->irr_words;
+    return set_highest(v, VLAPIC_IRR, &words);
 }
 
 int vlapic_highest_isr(const struct vlapic *v)
 {
-    return set_highest(v, VLAPIC_ISR, v->isr_words);
+    unsigned words = v->isr_words;
+    return set_highest(v, VLAPIC_ISR, &words);
 }
 
 /* --- modes ------------------------------------------------------------------------------------ */
@@ -145,15 +147,34 @@ bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger)
         vlapic_error(v, VLAPIC_ESR_RECEIVE_ILLEGAL);
         return false;
     }
-    uint8_t word = (uint8_t)(1u << vector / 32);
+    uint8_t word = (uint8_t)word_bit(vector);
     if (level_trigger || unlikely(v->tmr_words))
         set_change(v, VLAPIC_TMR, vector, level_trigger);
     set_change(v, VLAPIC_IRR, vector, true);
     v->irr_words |= word;
-    v->isr_words |= word;
     if (level_trigger)
         v->tmr_words |= word;
     v->effects.state_changed = true;
+    return true;
+}
+
+/* True: all that vlapic_accept() would do with vector, edge-triggered, is to set its bit in IRR. */
+static inline bool accepts_plain(const struct vlapic *v, uint8_t vector)
+{
+    return likely(vlapic_software_enabled(v)) && likely(vector >= FIRST_LEGAL_VECTOR) &&
+           likely(!v->tmr_words);
+}
+
+bool vlapic_self_ipi(struct vlapic *v, uint64_t icr)
+{
+    if ((icr & ~UINT64_C(0xff)) != APIC_TO_SELF << 18 || !vlapic_x2apic(v) ||
+        !accepts_plain(v, (uint8_t)icr))
+        return false;
+    unsigned at = word_of(VLAPIC_IRR, (uint8_t)icr);
+    vlapic_set_reg(v, at, vlapic_reg(v, at) | bit_of((uint8_t)icr));
+    v->irr_words |= (uint8_t)word_bit((uint8_t)icr);
+    vlapic_set_reg(v, VLAPIC_ICR, (uint32_t)icr);
+    vlapic_set_reg(v, VLAPIC_ICR + 4, 0);
     return true;
 }
 
@@ -165,23 +186,33 @@ int vlapic_pending(const struct vlapic *v)
     return irr >= 0 && (irr & 0xf0) > (vlapic_ppr(v) & 0xf0) ? irr : -1;
 }
 
-void vlapic_begin(struct vlapic *v, uint8_t vector)
+/* vector goes into service: its class is above what was there and above the task priority. */
+static inline void serve(struct vlapic *v, uint8_t vector)
 {
-    set_change(v, VLAPIC_IRR, vector, false);
-    set_change(v, VLAPIC_ISR, vector, true);
-    v->irr_words = words_in_use(v, VLAPIC_IRR, v->irr_words);
-    v->isr_words = words_in_use(v, VLAPIC_ISR, v->isr_words) | v->irr_words;
-    /* Its class is above what was in service and above the task priority. */
-    vlapic_set_reg(v, VLAPIC_PPR, (uint32_t)vector & 0xf0);
-    v->effects.state_changed = true;
+    unsigned at = word_of(VLAPIC_ISR, vector);
+    vlapic_set_reg(v, at, vlapic_reg(v, at) | bit_of(vector));
+    v->isr_words |= (uint8_t)word_bit(vector);
+    vlapic_set_reg(v, VLAPIC_PPR, vector & 0xf0);
 }
 
 int vlapic_take(struct vlapic *v)
 {
-    int vector = vlapic_pending(v);
-    if (vector >= 0)
-        vlapic_begin(v, (uint8_t)vector);
-    return vector;
+    unsigned waiting = v->irr_words, served = v->isr_words;
+    if (!waiting || !vlapic_hardware_enabled(v))
+        return -1;
+    int irr = set_highest(v, VLAPIC_IRR, &waiting), isr = set_highest(v, VLAPIC_ISR, &served);
+    int level = irr & 0xf0;
+    v->irr_words = (uint8_t)waiting;
+    v->isr_words = (uint8_t)served;
+    if (irr < 0 || level <= (vlapic_tpr(v) & 0xf0) || (isr >= 0 && level <= (isr & 0xf0)))
+        return -1;
+    unsigned at = word_of(VLAPIC_IRR, (uint8_t)irr);
+    uint32_t left = vlapic_reg(v, at) & ~bit_of((uint8_t)irr);
+    vlapic_set_reg(v, at, left);
+    if (likely(!left))
+        v->irr_words = (uint8_t)(waiting ^ word_bit((uint8_t)irr));
+    serve(v, (uint8_t)irr);
+    return irr;
 }
 
 uint8_t vlapic_ack(struct vlapic *v)
@@ -298,6 +329,25 @@ void vlapic_advance(struct vlapic *v, uint64_t now)
         v->effects.timer_changed = true;
         vlapic_deliver_lvt(v, VLAPIC_LVT_TIMER);
     }
+}
+
+int vlapic_fire(struct vlapic *v, uint64_t now)
+{
+    uint32_t lvt = vlapic_reg(v, VLAPIC_LVT_TIMER);
+    uint8_t vector = (uint8_t)lvt;
+    unsigned served = v->isr_words;
+    if (unlikely(lvt & (VLAPIC_LVT_MASKED | VLAPIC_LVT_MODE)) || unlikely(now < v->now) ||
+        unlikely(!accepts_plain(v, vector)) || v->irr_words ||
+        !vlapic_timer_fires(&v->timer, now))
+        return -1;
+    int isr = set_highest(v, VLAPIC_ISR, &served), level = vector & 0xf0;
+    if (level <= (vlapic_tpr(v) & 0xf0) || (isr >= 0 && level <= (isr & 0xf0)))
+        return -1;
+    v->isr_words = (uint8_t)served;
+    v->now = now;
+    vlapic_timer_stop(&v->timer);
+    serve(v, vector);
+    return vector;
 }
 
 bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now)

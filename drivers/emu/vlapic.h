@@ -65,9 +65,12 @@ struct vlapic_effects {
         };
         uint64_t any;           /* 0: none of them */
     };
+#define VLAPIC_STATE_CHANGED (UINT64_C(1) << 8 * 5) /* any, when state_changed is the only one */
     uint8_t eoi_vector;         /* eoi_broadcast: whose end */
     struct apic_message message;
 };
+
+_Static_assert(offsetof(struct vlapic_effects, state_changed) == 5, "VLAPIC_STATE_CHANGED");
 
 struct vlapic {
     uint8_t *page;         /* VLAPIC_SIZE bytes, the owner's */
@@ -79,8 +82,8 @@ struct vlapic {
     uint8_t esr_pending;   /* errors since ESR was last written */
     bool lint0_remote_irr; /* a level-triggered interrupt of LINT0 awaits its EOI */
     /* Bit n: word n of IRR, ISR or TMR may have bits set; one that is clear has none. Hardware that
-     * delivers and ends interrupts by itself only clears bits or moves them from IRR to ISR, so
-     * whatever has been in IRR counts for ISR. Who writes the page from outside sets all bits. */
+     * ends interrupts by itself only clears bits. One that delivers them moves them from IRR to ISR:
+     * who lets it adds irr_words to isr_words. Who writes the page from outside sets all bits. */
     uint8_t irr_words, isr_words, tmr_words;
     uint64_t apic_base;    /* IA32_APIC_BASE */
     uint64_t now;          /* guest TSC of the last call that gave one */
@@ -135,6 +138,10 @@ void vlapic_written(struct vlapic *v, unsigned offset, uint64_t now);
 MUST_CHECK bool vlapic_msr_read(struct vlapic *v, uint32_t msr, uint64_t now, uint64_t *value);
 MUST_CHECK bool vlapic_msr_write(struct vlapic *v, uint32_t msr, uint64_t value, uint64_t now);
 
+/* The common case of a write to the x2APIC's ICR: the vCPU sends itself a fixed interrupt. True: it
+ * waits in IRR, and no effect was recorded. False: nothing has been done, and vlapic_msr_write()
+ * has to. */
+bool vlapic_self_ipi(struct vlapic *v, uint64_t icr);
 /* A fixed (or lowest-priority) interrupt arrives. False: refused, since the APIC is disabled or the
  * vector is below 16 (an error in ESR). NMI, INIT, SIPI and ExtINT messages are the vCPU's. */
 bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger);
@@ -142,10 +149,8 @@ bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger);
 int vlapic_pending(const struct vlapic *v);
 /* The vCPU takes it: IRR to ISR. The spurious vector, and no change, if there is none. */
 uint8_t vlapic_ack(struct vlapic *v);
-/* The same for the vector that vlapic_pending() gives; -1 when there is none. */
+/* The same; -1, and no change, when there is none. */
 int vlapic_take(struct vlapic *v);
-/* The same for a vector that vlapic_pending() has just given. */
-void vlapic_begin(struct vlapic *v, uint8_t vector);
 /* The page's words have been written from outside: a state that is restored, or a test. */
 void vlapic_page_changed(struct vlapic *v);
 /* End of interrupt, as by a write to EOI; nothing if none is in service. */
@@ -167,6 +172,10 @@ uint8_t vlapic_ppr(const struct vlapic *v);
 uint64_t vlapic_deadline(const struct vlapic *v);
 /* Time has come to now; delivers the timer's interrupt if it is due: once. */
 void vlapic_advance(struct vlapic *v, uint64_t now);
+/* vlapic_advance() and vlapic_take() in one, for the common case: the timer is one that fires once,
+ * it is due, a fixed interrupt comes of it, nothing else waits and its priority lets it through.
+ * The vector, and the timer is off; -1: it was not that case, and nothing has been done. */
+int vlapic_fire(struct vlapic *v, uint64_t now);
 /* The common case of a write to IA32_TSC_DEADLINE: the timer is in that mode, nothing is due and
  * the deadline is ahead. True: it is set, and vlapic_deadline() may have changed. False: it was not
  * that case, nothing has been done, and vlapic_msr_write() has to. */

@@ -12,6 +12,7 @@
 #define VLAPIC_SVR_ENABLE          0x100u  /* software enable */
 #define VLAPIC_SVR_NO_BROADCAST    0x1000u /* suppress EOI broadcasts */
 
+#define VLAPIC_LVT_MODE            0x700u   /* enum apic_mode, fixed is 0 */
 #define VLAPIC_LVT_LEVEL           0x8000u
 #define VLAPIC_LVT_MASKED          0x10000u
 

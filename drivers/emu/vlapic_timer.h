@@ -53,6 +53,23 @@ uint64_t vlapic_timer_next(const struct vlapic_timer *t, uint64_t now);
 /* True if it has expired up to now: once, however many periods have passed. */
 bool vlapic_timer_expire(struct vlapic_timer *t, uint64_t now);
 
+/* True if it fires once, not periodically, and is due at now: then vlapic_timer_stop() is all that
+ * vlapic_timer_expire() would do. */
+static inline bool vlapic_timer_fires(const struct vlapic_timer *t, uint64_t now)
+{
+    if (t->mode == VLAPIC_TIMER_TSC_DEADLINE)
+        return t->deadline != 0 && t->deadline <= now;
+    return t->mode == VLAPIC_TIMER_ONE_SHOT && t->running &&
+           now - t->start >= (uint64_t)t->count << t->shift;
+}
+
+static inline void vlapic_timer_stop(struct vlapic_timer *t)
+{
+    t->deadline = 0;
+    t->running = false;
+    t->count = 0;
+}
+
 /* The guest's TSC was set forward by delta (modulo 2^64): the counter, which does not follow the
  * TSC's value but its rate, keeps its distance; IA32_TSC_DEADLINE stays what it is. */
 void vlapic_timer_tsc_moved(struct vlapic_timer *t, uint64_t delta);

@@ -48,11 +48,19 @@ void vmx_apicv_update(struct vcpu *v)
     bool blocked = irr >= 0 && (irr & 0xf0) <= (vlapic_ppr(&v->apic) & 0xf0);
     bool by_handler = blocked && isr >> 4 >= irr >> 4;
     uint16_t status = (uint16_t)((isr < 0 ? 0 : isr) << SVI_SHIFT);
-    if (blocked && !by_handler)
+    if (blocked && !by_handler) {
         status |= (uint16_t)irr;
+        v->apic.isr_words |= v->apic.irr_words; /* the CPU may move there what waits */
+    }
     update_eoi_exits(v, by_handler);
     if (vmcs_get(GUEST_INTERRUPT_STATUS) != status)
         vmcs_set(GUEST_INTERRUPT_STATUS, status);
+}
+
+void vmx_apicv_taken(struct vcpu *v, uint8_t vector)
+{
+    update_eoi_exits(v, false);
+    vmcs_set(GUEST_INTERRUPT_STATUS, (uint16_t)(vector << SVI_SHIFT));
 }
 
 void vmx_apicv_reset(struct vcpu *v)

@@ -58,6 +58,18 @@ static void update_apic(struct vcpu *v)
         set_tpr_threshold(v);
 }
 
+/* The same when the APIC's vector has been taken. Mostly nothing else waits. */
+static inline void update_apic_taken(struct vcpu *v, uint8_t vector)
+{
+    const struct vmx_vcpu *xv = vmx_of(v);
+    if (unlikely(v->apic.irr_words | v->apic.tmr_words))
+        update_apic(v);
+    else if (xv->apicv)
+        vmx_apicv_taken(v, vector);
+    else if (xv->tpr_threshold)
+        set_tpr_threshold(v);
+}
+
 /* GUEST_INTERRUPTIBILITY_STATE. NMIs are blocked only since one was injected: Bochs 2.7 leaves them
  * so when it enters another guest, whose next exit then saves a blocking that no IRET will end. */
 uint32_t vmx_blocking(struct vcpu *v)
@@ -114,30 +126,49 @@ static bool takes_interrupts(struct vcpu *v)
            !(vmx_blocking(v) & (SHADOW_STI | SHADOW_MOV_SS));
 }
 
-/* What event_next() comes to when there is nothing but interrupts, and no window is open. False: it
- * has to be asked. */
-static bool inject_interrupt(struct vcpu *v)
+/* Something but interrupts of the local APIC waits, or a window is open. */
+static inline bool has_more(const struct vcpu *v)
 {
     const uint32_t windows = VMX_CTL(INTERRUPT_WINDOW_EXITING) | VMX_CTL(NMI_WINDOW_EXITING);
-    if (v->reinject_valid || v->exception_valid || v->nmi_pending ||
-        (vmx_of(v)->proc_controls & windows) || (v->index == 0 && unlikely(v->vm->pic_intr)))
-        return false; /* the 8259s may have more: see interrupt_more() */
-    int vector = interrupt_next(v);
-    if (vector >= 0) {
-        if (!takes_interrupts(v))
-            return false;
-        vmcs_set(ENTRY_INTERRUPTION_INFORMATION,
-                 (uint32_t)BIT(31) | EVENT_EXTINT << 8 | interrupt_begin(v, vector));
-    }
-    update_apic(v);
+    /* Also when the 8259s have more than one: see interrupt_more(). */
+    return v->reinject_valid || v->exception_valid || v->nmi_pending ||
+           (vmx_of(v)->proc_controls & windows) || (v->index == 0 && unlikely(v->vm->pic_intr));
+}
+
+/* v's APIC has moved vector to ISR. */
+static inline void deliver(struct vcpu *v, uint8_t vector)
+{
+    vmcs_set(ENTRY_INTERRUPTION_INFORMATION, (uint32_t)BIT(31) | EVENT_EXTINT << 8 | vector);
+    update_apic_taken(v, vector);
+}
+
+/* What event_next() comes to in the common case. False: it has to be asked. */
+static inline bool inject_interrupt(struct vcpu *v)
+{
+    if (unlikely(has_more(v)) || (v->apic.irr_words && !takes_interrupts(v)))
+        return false;
+    int vector = vlapic_take(&v->apic);
+    if (vector >= 0)
+        deliver(v, (uint8_t)vector);
+    else
+        update_apic(v);
     return true;
 }
 
-/* Writes what the guest receives at this entry. False: the exceptions add up to a triple fault. */
-bool vmx_inject_events(struct vcpu *v)
+bool vmx_inject_timer(struct vcpu *v, uint64_t now)
 {
-    if (likely(inject_interrupt(v)))
-        return true;
+    if (unlikely(has_more(v)) || !takes_interrupts(v))
+        return false;
+    int vector = vlapic_fire(&v->apic, now + v->tsc_offset);
+    if (vector < 0)
+        return false;
+    v->event_at = UINT64_MAX;
+    deliver(v, (uint8_t)vector);
+    return true;
+}
+
+static NOINLINE bool inject_by_the_rules(struct vcpu *v)
+{
     struct event_state s;
     struct event_choice choice;
     gather(v, &s);
@@ -169,6 +200,12 @@ bool vmx_inject_events(struct vcpu *v)
     inject(v, choice.event);
     update_apic(v);
     return true;
+}
+
+/* Writes what the guest receives at this entry. False: the exceptions add up to a triple fault. */
+bool vmx_inject_events(struct vcpu *v)
+{
+    return likely(inject_interrupt(v)) || inject_by_the_rules(v);
 }
 
 /* The event whose delivery this exit interrupted goes out again at the next entry. */

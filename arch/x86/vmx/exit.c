@@ -203,7 +203,7 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
     x->memory.read = q & BIT(0);
     x->memory.write = q & BIT(1);
     x->memory.fetch = q & BIT(2);
-    x->memory.table = false;
+    x->memory.table = x->memory.plain = false;
     /* An instruction's access to data, and nothing else going on. */
     if (likely((q & (BIT(2) | BITS(8, 7))) == BITS(8, 7)) && likely(!v->reinject_valid))
         decode_plain_access(v, x);
@@ -242,6 +242,11 @@ const char *vmx_reason_name(unsigned reason)
     return reason < ARRAY_LEN(names) ? names[reason] : "not in the manual";
 }
 
+static bool has_preemption_timer(void)
+{
+    return vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER);
+}
+
 /* Sets the preemption timer to what is left of the slice or until the next timer event. The timer
  * stands still in root mode, so a guest that exits much would get more than its slice: from look_at
  * on, an exit comes here and sets it again; the times between shrink with what is left. */
@@ -262,42 +267,68 @@ static bool leave(struct vcpu *v, enum outcome outcome)
     return false;
 }
 
+/* Requests beyond those of the common case. False: leave the guest. */
+static NOINLINE bool serve_requests(struct vcpu *v, uint32_t *requests)
+{
+    if (*requests & REQUEST_STOP) {
+        vcpu_request(v, REQUEST_STOP); /* for good */
+        return leave(v, OUTCOME_STOP);
+    }
+    if (*requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC))
+        interrupt_collect(v, *requests);
+    if ((*requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, *requests))
+        return leave(v, OUTCOME_BLOCK);
+    if (unlikely(*requests & REQUEST_DEBUG))
+        *requests = vmx_debug_look(v, *requests);
+    return true;
+}
+
+static NOINLINE bool give_back(struct vcpu *v, uint32_t requests)
+{
+    vcpu_request(v, requests & REQUEST_EVENT);
+    return leave(v, OUTCOME_RETRY);
+}
+
+static COLD bool triple_fault(struct vcpu *v)
+{
+    return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
+                            "an exception while delivering a double fault"));
+}
+
 /* What has to happen before an entry when something was asked for. False: leave the guest. Events
  * are injected only when the entry is certain: a second injection would overwrite the first. */
-static bool look(struct vcpu *v)
+static NOINLINE bool look_closer(struct vcpu *v, uint64_t now)
 {
-    uint64_t now = rdtsc();
+    uint32_t requests = 0;
     if (now >= v->event_at)
         interrupt_time(v, now);
-    uint32_t requests = 0;
     if (v->requests)
         requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-    if (unlikely(requests & ~(uint32_t)(REQUEST_EVENT | REQUEST_RESCHEDULE | REQUEST_LOOK))) {
-        if (requests & REQUEST_STOP) {
-            vcpu_request(v, REQUEST_STOP); /* for good */
-            return leave(v, OUTCOME_STOP);
-        }
-        if (requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC))
-            interrupt_collect(v, requests);
-        if ((requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, requests))
-            return leave(v, OUTCOME_BLOCK);
-        if (unlikely(requests & REQUEST_DEBUG))
-            requests = vmx_debug_look(v, requests);
-    }
-    if ((requests & REQUEST_RESCHEDULE) || now >= v->slice_end) {
-        vcpu_request(v, requests & REQUEST_EVENT);
-        return leave(v, OUTCOME_RETRY);
-    }
-    if ((requests & REQUEST_EVENT) && !vmx_inject_events(v))
-        return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
-                                "an exception while delivering a double fault"));
+    if (unlikely(requests & ~(uint32_t)(REQUEST_EVENT | REQUEST_RESCHEDULE | REQUEST_LOOK)) &&
+        !serve_requests(v, &requests))
+        return false;
+    if (unlikely(requests & REQUEST_RESCHEDULE) || unlikely(now >= v->slice_end))
+        return give_back(v, requests);
+    if ((requests & REQUEST_EVENT) && unlikely(!vmx_inject_events(v)))
+        return triple_fault(v);
     /* The timer is right as it is: nothing became due earlier since it was set. */
     if (now < v->look_at && min_u64(v->slice_end, v->event_at) >= v->armed_for)
         return true;
-    if (vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER))
+    if (likely(has_preemption_timer()))
         arm_timer(v);
     else
         host_set_slice_timer(v->armed_for = v->look_at = min_u64(v->slice_end, v->event_at));
+    return true;
+}
+
+/* The same; first the common case, the guest's own timer. */
+static inline bool look(struct vcpu *v)
+{
+    uint64_t now = rdtsc();
+    if (now < v->event_at || now >= v->slice_end || v->requests || !has_preemption_timer() ||
+        !vmx_inject_timer(v, now))
+        return look_closer(v, now);
+    arm_timer(v);
     return true;
 }
 
@@ -314,6 +345,13 @@ static COLD enum vmx_next odd_exit(struct vcpu *v, uint32_t reason)
     return VMX_LEAVE;
 }
 
+static inline enum vmx_next resume(struct vcpu *v)
+{
+    if (!v->requests && rdtsc() < v->look_at)
+        return VMX_RESUME;
+    return look(v) ? VMX_RESUME : VMX_LEAVE;
+}
+
 /* The end of an exit that is not the common case. */
 static __attribute__((noinline)) enum vmx_next after_exit(struct vcpu *v, const struct vm_exit *x,
                                                           enum outcome outcome)
@@ -326,19 +364,21 @@ static __attribute__((noinline)) enum vmx_next after_exit(struct vcpu *v, const 
         vmx_of(v)->outcome = (uint8_t)outcome;
         return VMX_LEAVE;
     }
-    if (!v->requests && rdtsc() < v->look_at)
-        return VMX_RESUME;
-    return look(v) ? VMX_RESUME : VMX_LEAVE;
+    return resume(v);
 }
 
 /* An exit that is not one instruction's. */
 static __attribute__((noinline)) enum vmx_next handle_event(struct vcpu *v,
                                                             const struct vmx_exit_row *row)
 {
-    struct vm_exit x = {.head = row->head};
+    struct vm_exit x;
+    x.head = row->head;
     if (row->decode)
         row->decode(v, &x);
-    return after_exit(v, &x, exit_dispatch(v, &x));
+    enum outcome outcome = exit_dispatch(v, &x);
+    if (likely(outcome == OUTCOME_RETRY) && likely(!x.slow_step))
+        return resume(v);
+    return after_exit(v, &x, outcome);
 }
 
 __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)

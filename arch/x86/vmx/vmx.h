@@ -95,6 +95,9 @@ void vmx_flush_vm(const struct vm *vm);
 
 /* event.c: what to inject at the next entry; what an exit interrupted. */
 bool vmx_inject_events(struct vcpu *v);
+/* v->event_at is past, and the entry is certain. True: that was its APIC's timer, whose interrupt
+ * the guest receives at once. False: not so simple, and nothing has been done. */
+bool vmx_inject_timer(struct vcpu *v, uint64_t now);
 uint32_t vmx_blocking(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
@@ -106,6 +109,8 @@ bool vmx_interrupts_enabled(struct vcpu *v);
 void vmx_apic_mode(struct vcpu *v);
 void vmx_apicv_reset(struct vcpu *v);
 void vmx_apicv_update(struct vcpu *v);
+/* The same when v takes vector, and neither IRR nor TMR has anything else. */
+void vmx_apicv_taken(struct vcpu *v, uint8_t vector);
 
 /* debug.c: for a debugger. */
 void vmx_set_debug(struct vcpu *v, bool attached, uint64_t dr7);
