@@ -37,7 +37,9 @@ const char *report_state_name(const struct vcpu *v)
 {
     static const char *const states[] = {[VCPU_OFF] = "off", [VCPU_QUEUED] = "runnable",
                                          [VCPU_RUNNING] = "running", [VCPU_BLOCKED] = "halted"};
-    return states[__atomic_load_n(&v->state, __ATOMIC_RELAXED)];
+    unsigned state = __atomic_load_n(&v->state, __ATOMIC_RELAXED);
+    /* sched_wait_here(): it halts, on the CPU. */
+    return states[state == VCPU_RUNNING && v->halted ? VCPU_BLOCKED : state];
 }
 
 void report_registers(struct vcpu *v, fmt_sink_fn *sink, void *ctx)

@@ -37,6 +37,9 @@ struct cpu_sched {
     /* A bit for each CPU that may run somebody who has been queued here since it last found nobody:
      * share() need not look at who waits. Under the lock, but share() reads it without. */
     uint64_t wanted[CPU_WORDS];
+    uint64_t heard;         /* host_interrupts() when it last looked for work of its own */
+    uint64_t wait_begin;    /* TSC: since then `running` waits here ... */
+    uint64_t wait_left;     /* ... and so many ticks of its slice were left */
 } __attribute__((aligned(64)));
 
 static struct cpu_sched cpus[CPU_MAX];
@@ -784,6 +787,78 @@ static void rest(struct cpu_sched *c, unsigned me, uint64_t until)
     c->paid_until = host_now(); /* what nobody used */
 }
 
+/* --- waiting in place --- */
+
+/* The console, a command that goes on, the next sample of counters. */
+static uint64_t boot_cpu_deadline(void)
+{
+    return min_u64(console_deadline(), stat_deadline());
+}
+
+/* Somebody waits for this CPU, or for another that is busy: what a CPU without work may take. One
+ * that is idle has been kicked by whom it queued. */
+static bool anybody_waits(unsigned me)
+{
+    for (unsigned i = 0; i < host_cpu_count(); i++)
+        if (__atomic_load_n(&cpus[i].queue.count, __ATOMIC_RELAXED) && (i == me || !is_idle(i)))
+            return true;
+    return false;
+}
+
+/* Until when c has nothing to do beside what runs there. */
+static uint64_t next_duty(struct cpu_sched *c, unsigned me)
+{
+    lock_take(&c->lock);
+    uint64_t until = timerq_next(&c->timers);
+    lock_release(&c->lock);
+    return me == 0 ? min_u64(until, boot_cpu_deadline()) : until;
+}
+
+bool sched_wait_here(struct vcpu *v)
+{
+    unsigned me = host_cpu_index();
+    struct cpu_sched *c = &cpus[me];
+    uint64_t now = host_now();
+    /* Once a slice it goes the long way: what a turn begins and ends with is not put off. */
+    if (!v->wake_on_interrupt || v->wake_at != UINT64_MAX || now >= v->slice_end ||
+        now - v->slice_begin >= slice || v->debug.attached || trace_wanted() ||
+        (me == 0 && host_interrupts() != c->heard))
+        return false;
+    v->halted = true;
+    if (!still_halted(v, now))
+        return false;
+    set_idle(me, true); /* and then the look at queues, as in rest() */
+    uint64_t until = next_duty(c, me);
+    if (until <= now || anybody_waits(me)) {
+        set_idle(me, false);
+        return false;
+    }
+    c->wait_begin = now;
+    c->wait_left = v->slice_end - now;
+    v->slice_end = until;
+    host_idle_begin();
+    return true;
+}
+
+/* Nobody has used the time between, v least of all. */
+void sched_wait_over(struct vcpu *v)
+{
+    unsigned me = host_cpu_index();
+    struct cpu_sched *c = &cpus[me];
+    uint64_t now = host_now(), slept = now - c->wait_begin;
+    host_idle_end();
+    set_idle(me, false);
+    c->paid_until += slept;
+    v->ran -= slept; /* which the turn's end will count */
+    v->slice_end = min_u64(v->slice_end, now + c->wait_left);
+}
+
+bool sched_still_waits(struct vcpu *v)
+{
+    v->halted = true;
+    return still_halted(v, host_now());
+}
+
 /* --- to be looked at --- */
 
 void sched_look(unsigned cpu, struct sched_view *out)
@@ -793,7 +868,7 @@ void sched_look(unsigned cpu, struct sched_view *out)
     *out = (struct sched_view){
         .queued = c->queue.count,
         .epoch = c->queue.epoch,
-        .running = c->running != NULL,
+        .running = c->running && !is_idle(cpu),
         .running_vm = c->running ? c->running->vm->slot : 0,
         .running_vcpu = c->running ? c->running->index : 0,
         .slice_begin = c->running ? c->running->slice_begin : 0,
@@ -853,12 +928,6 @@ static bool pass(struct cpu_sched *c, unsigned me)
     return true;
 }
 
-/* The console, a command that goes on, the next sample of counters. */
-static uint64_t boot_cpu_deadline(void)
-{
-    return min_u64(console_deadline(), stat_deadline());
-}
-
 /* 16 bytes come in 1.4 ms. Where an interrupt ends a guest's turn at once, nobody has to hurry;
  * Bochs shows a guest that runs with interrupts off none of ours. */
 static bool lines_need_us(void)
@@ -887,10 +956,13 @@ void sched_run(bool stop_when_idle)
     struct cpu_sched *c = here();
     c->paid_until = host_now();
     for (;;) {
+        c->heard = host_interrupts();
         bool worked = boot_cpu_work();
         c->short_turns = lines_need_us();
         /* The operator's commands, and VMs that start and end, are in nobody's share. */
         c->paid_until = host_now();
+        if (worked)
+            c->heard = UINT64_MAX; /* there may be more of it: nobody waits here */
         if (!pass(c, 0) && !worked) {
             if (stop_when_idle && !vm_any_alive())
                 power_off();

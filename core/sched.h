@@ -57,6 +57,13 @@ struct sched_view {
 void sched_look(unsigned cpu, struct sched_view *out);
 /* The length of a slice, TSC ticks. */
 uint64_t sched_slice(void);
+/* For a backend whose CPU can halt in the guest: v, which runs here, has halted, and may do so on
+ * this CPU, which has nothing else to do until v->slice_end. True: its next exit is followed by
+ * sched_wait_over(), and while it is halted by sched_still_waits(). False: it has to leave. */
+bool sched_wait_here(struct vcpu *v);
+void sched_wait_over(struct vcpu *v);
+/* v, halted, has been woken. False: by what it waits for; it goes on. True: it has to leave. */
+bool sched_still_waits(struct vcpu *v);
 /* Each CPU's life. stop_when_idle: power off when the last VM has ended. */
 NORETURN void sched_run(bool stop_when_idle);
 NORETURN void sched_run_other(void);

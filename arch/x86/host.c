@@ -37,22 +37,37 @@ uint64_t host_uptime_ns(void)
 
 void host_idle(uint64_t deadline)
 {
-    uint64_t begin = rdtsc();
-    if (deadline <= begin)
+    if (deadline <= rdtsc())
         return;
     if (!lapic_present()) {
         /* Nothing would wake a HLT: wait awake. */
         pause();
         return;
     }
-    struct cpu *c = this_cpu();
-    __atomic_store_n(&c->idle_since, begin, __ATOMIC_RELAXED);
+    host_idle_begin();
     lapic_timer_arm(deadline);
     sti_hlt_cli();
     lapic_timer_arm(0);
+    host_idle_end();
+}
+
+void host_idle_begin(void)
+{
+    __atomic_store_n(&this_cpu()->idle_since, rdtsc(), __ATOMIC_RELAXED);
+}
+
+void host_idle_end(void)
+{
+    struct cpu *c = this_cpu();
+    uint64_t slept = rdtsc() - c->idle_since;
     /* In this order, a reader in between misses a sleep but never counts it twice. */
     __atomic_store_n(&c->idle_since, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&c->idle_ticks, c->idle_ticks + rdtsc() - begin, __ATOMIC_RELEASE);
+    __atomic_store_n(&c->idle_ticks, c->idle_ticks + slept, __ATOMIC_RELEASE);
+}
+
+uint64_t host_interrupts(void)
+{
+    return this_cpu()->interrupts;
 }
 
 void host_set_slice_timer(uint64_t deadline)

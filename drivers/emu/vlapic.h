@@ -82,8 +82,8 @@ struct vlapic {
     uint8_t esr_pending;   /* errors since ESR was last written */
     bool lint0_remote_irr; /* a level-triggered interrupt of LINT0 awaits its EOI */
     /* Bit n: word n of IRR, ISR or TMR may have bits set; one that is clear has none. Hardware that
-     * ends interrupts by itself only clears bits. One that delivers them moves them from IRR to ISR:
-     * who lets it adds irr_words to isr_words. Who writes the page from outside sets all bits. */
+     * ends interrupts by itself only clears bits; one that delivers them moves them from IRR to
+     * ISR: who lets it adds irr_words to isr_words. Who writes the page from outside sets all. */
     uint8_t irr_words, isr_words, tmr_words;
     uint64_t apic_base;    /* IA32_APIC_BASE */
     uint64_t now;          /* guest TSC of the last call that gave one */

@@ -149,6 +149,26 @@ void host_idle(uint64_t deadline)
     host_relax();
 }
 
+static uint64_t interrupts; /* the boot CPU's */
+static bool in_guest_halt[CPUS];
+
+void host_idle_begin(void)
+{
+    assert_false(in_guest_halt[me]);
+    in_guest_halt[me] = true;
+}
+
+void host_idle_end(void)
+{
+    assert_true(in_guest_halt[me]);
+    in_guest_halt[me] = false;
+}
+
+uint64_t host_interrupts(void)
+{
+    return interrupts;
+}
+
 void *host_current_vcpu(void)
 {
     return current[me];
@@ -682,11 +702,136 @@ static void test_a_vcpu_that_is_woken_in_vain_pays_for_it(void **state)
     assert_int_equal(credit - v->run.credit, 40);
 }
 
+/* --- waiting in place ------------------------------------------------------------------------- */
+
+static bool waited, woken;
+static void (*before_wait)(void), (*while_it_waits)(struct vcpu *v);
+
+/* Runs for 100, halts, is away for 5000 if it may wait here, and runs for another 100. */
+static enum outcome run_and_wait(struct vcpu *v)
+{
+    now += 100;
+    v->wake_on_interrupt = true;
+    if (before_wait)
+        before_wait();
+    waited = sched_wait_here(v);
+    if (!waited)
+        return OUTCOME_BLOCK;
+    assert_true(is_idle(me));
+    now += 5000;
+    if (while_it_waits)
+        while_it_waits(v);
+    sched_wait_over(v);
+    assert_false(is_idle(me));
+    woken = !sched_still_waits(v);
+    if (!woken)
+        return OUTCOME_BLOCK;
+    now += 100;
+    return OUTCOME_RETRY;
+}
+
+static struct vcpu *start_one_that_waits(void)
+{
+    struct vcpu *v = &vcpu[0][0];
+    run = run_and_wait;
+    before_wait = NULL;
+    while_it_waits = NULL;
+    waited = woken = false;
+    me = 1;
+    v->cpus_allowed[0] = BIT(1);
+    sched_start(v, true);
+    return v;
+}
+
+static void wake_it(struct vcpu *v)
+{
+    me = 0;
+    sched_notify(v, REQUEST_NMI);
+    me = 1;
+}
+
+static void test_who_waits_in_place_pays_for_what_it_runs(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_waits();
+    while_it_waits = wake_it;
+    cpus[1].paid_until = now;
+    (void)pass(&cpus[1], 1);
+    assert_true(waited && woken);
+    assert_int_equal(v->ran, 200);
+    assert_int_equal(v->run.credit, SLICE - 200);
+    assert_int_equal(kicked[1], 1);
+}
+
+static void nothing_of_interest(struct vcpu *v)
+{
+    me = 0;
+    sched_notify(v, REQUEST_EVENT);
+    me = 1;
+}
+
+static void test_who_waits_in_place_is_woken_by_what_it_waits_for(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_waits();
+    while_it_waits = nothing_of_interest;
+    (void)pass(&cpus[1], 1);
+    assert_true(waited && !woken);
+    assert_int_equal(v->state, VCPU_BLOCKED);
+    sched_notify(v, REQUEST_NMI);
+    assert_int_equal(v->state, VCPU_QUEUED);
+}
+
+static void somebody_is_queued(void)
+{
+    cpus[2].queue.count = 1;
+}
+
+static void something_is_due(void)
+{
+    sched_set_timer(&vm[1].timer, now - 1);
+}
+
+static void an_interrupt_has_come(void)
+{
+    interrupts++;
+}
+
+static void an_nmi_has_come(void)
+{
+    vcpu_request(&vcpu[0][0], REQUEST_NMI);
+}
+
+static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
+{
+    (void)state;
+    void (*const duties[])(void) = {somebody_is_queued, something_is_due, an_nmi_has_come};
+    for (size_t i = 0; i < ARRAY_LEN(duties); i++) {
+        setup(NULL);
+        (void)start_one_that_waits();
+        before_wait = duties[i];
+        (void)pass(&cpus[1], 1);
+        assert_false(waited || is_idle(1));
+    }
+    setup(NULL);
+    struct vcpu *v = &vcpu[0][0];
+    (void)start_one_that_waits();
+    before_wait = an_interrupt_has_come;
+    me = 0; /* whose console it may be for */
+    v->cpus_allowed[0] = BIT(0);
+    cpus[0].heard = interrupts;
+    (void)pass(&cpus[1], 1); /* sends it there */
+    (void)pass(&cpus[0], 0);
+    assert_int_equal(v->state, VCPU_BLOCKED);
+    assert_false(waited);
+}
+
 /* --- threads as CPUs -------------------------------------------------------------------------- */
 
 #define HOPS 20000u
 
 static uint32_t hops;
+static unsigned vcpus; /* that take part */
 
 /* Every vCPU sleeps until its neighbour hands it a token, and hands it on: a wake-up that is lost
  * is a token that is lost. */
@@ -711,10 +856,31 @@ static enum outcome pass_token(struct vcpu *v)
     return OUTCOME_BLOCK;
 }
 
+static uint32_t waits; /* in place; atomic */
+
+/* The same on a CPU that halts in the guest, until a kick, a call or its timer. */
+static enum outcome pass_token_in_place(struct vcpu *v)
+{
+    for (;;) {
+        enum outcome outcome = pass_token(v);
+        if (outcome != OUTCOME_BLOCK || !sched_wait_here(v))
+            return outcome;
+        uint64_t until = min_u64(v->slice_end, v->event_at);
+        while (host_now() < until && !__atomic_exchange_n(&kicked[me], 0, __ATOMIC_SEQ_CST) &&
+               !__atomic_load_n(&called[me], __ATOMIC_ACQUIRE))
+            sched_yield();
+        sched_wait_over(v);
+        host_serve();
+        __atomic_fetch_add(&waits, 1, __ATOMIC_RELAXED);
+        if (sched_still_waits(v))
+            return OUTCOME_BLOCK;
+    }
+}
+
 static void *other_cpu(void *arg)
 {
     me = (unsigned)(uintptr_t)arg;
-    while (__atomic_load_n(&off, __ATOMIC_ACQUIRE) < VMS * EACH)
+    while (__atomic_load_n(&off, __ATOMIC_ACQUIRE) < vcpus)
         if (!pass(here(), me))
             rest(here(), me, host_now() + 1000000);
     while (__atomic_load_n(&closed, __ATOMIC_ACQUIRE) < CPUS - 1) {
@@ -734,30 +900,29 @@ static void see(struct vcpu *v, void *arg)
     ++*(unsigned *)arg;
 }
 
-static void test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus(void **state)
+static void pass_tokens(unsigned vms)
 {
-    (void)state;
     pthread_t thread[CPUS];
     unsigned seen = 0, asked = 0;
     threads = true;
-    run = pass_token;
-    hops = 0;
+    vcpus = vms * EACH;
+    hops = closing = closed = 0;
     alarm(120); /* a lost token would be waited for for ever */
-    for (unsigned i = 0; i < VMS * EACH; i++)
+    for (unsigned i = 0; i < vcpus; i++)
         sched_start(&vcpu[i / EACH][i % EACH], true);
     for (unsigned i = 1; i < CPUS; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, other_cpu, (void *)(uintptr_t)i), 0);
-    for (unsigned i = 0; i < VMS; i++)
+    for (unsigned i = 0; i < vms; i++)
         sched_notify(&vcpu[i][0], REQUEST_NMI);
     while (__atomic_load_n(&hops, __ATOMIC_RELAXED) < HOPS) {
         if (!pass(here(), me))
             rest(here(), me, host_now() + 1000000);
-        sched_inspect(&vcpu[asked % VMS][asked / VMS % EACH], see, &seen);
+        sched_inspect(&vcpu[asked % vms][asked / vms % EACH], see, &seen);
         asked++;
     }
-    for (unsigned i = 0; i < VMS * EACH; i++)
+    for (unsigned i = 0; i < vcpus; i++)
         sched_notify(&vcpu[i / EACH][i % EACH], REQUEST_STOP);
-    while (__atomic_load_n(&off, __ATOMIC_ACQUIRE) < VMS * EACH)
+    while (__atomic_load_n(&off, __ATOMIC_ACQUIRE) < vcpus)
         if (!pass(here(), me))
             rest(here(), me, host_now() + 1000000);
     while (__atomic_load_n(&closed, __ATOMIC_ACQUIRE) < CPUS - 1)
@@ -767,6 +932,23 @@ static void test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus(void **state)
     alarm(0);
     assert_int_equal(seen, asked);
     assert_int_equal(stops, 0);
+}
+
+static void test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus(void **state)
+{
+    (void)state;
+    run = pass_token;
+    pass_tokens(VMS);
+}
+
+static void test_no_wakeup_is_lost_by_one_that_waits_in_place(void **state)
+{
+    (void)state;
+    run = pass_token_in_place;
+    sched_init(1000 * SLICE); /* in which these threads come to something */
+    waits = 0;
+    pass_tokens(1); /* fewer than CPUs: who sees somebody wait does not wait here */
+    assert_true(waits > 100); /* or this has shown nothing */
 }
 
 int main(void)
@@ -787,7 +969,11 @@ int main(void)
                                setup),
         cmocka_unit_test_setup(test_a_vm_pays_for_the_time_of_its_devices, setup),
         cmocka_unit_test_setup(test_a_vcpu_that_is_woken_in_vain_pays_for_it, setup),
+        cmocka_unit_test_setup(test_who_waits_in_place_pays_for_what_it_runs, setup),
+        cmocka_unit_test_setup(test_who_waits_in_place_is_woken_by_what_it_waits_for, setup),
+        cmocka_unit_test_setup(test_nobody_waits_in_place_on_a_cpu_with_other_duties, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus, setup),
+        cmocka_unit_test_setup(test_no_wakeup_is_lost_by_one_that_waits_in_place, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

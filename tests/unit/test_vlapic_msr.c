@@ -368,6 +368,20 @@ static void self_ipi(void **state)
     assert_int_equal(rd(0x830), 0); /* the ICR is another register */
 }
 
+static void self_ipi_by_the_icr_the_short_way(void **state)
+{
+    (void)state;
+    const uint64_t not_it[] = {0x4000f, 0x40477, 0x80077, 0x77, UINT64_C(0x100040077)};
+    for (unsigned i = 0; i < sizeof(not_it) / sizeof(not_it[0]); i++)
+        assert_false(vlapic_self_ipi(&v, not_it[i]));
+    assert_int_equal(vlapic_highest_irr(&v), -1);
+    assert_true(vlapic_self_ipi(&v, 0x40077));
+    assert_int_equal(rd(0x830), 0x40077);
+    assert_int_equal(vlapic_ack(&v), 0x77);
+    assert_true(wr(0x80f, 0)); /* software-disabled */
+    assert_false(vlapic_self_ipi(&v, 0x40077));
+}
+
 static void written_by_hardware(void **state)
 {
     (void)state;
@@ -413,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(memory_is_silent, setup_x2apic),
         cmocka_unit_test_setup(icr64, setup_x2apic),
         cmocka_unit_test_setup(self_ipi, setup_x2apic),
+        cmocka_unit_test_setup(self_ipi_by_the_icr_the_short_way, setup_x2apic),
         cmocka_unit_test_setup(written_by_hardware, setup_x2apic),
         cmocka_unit_test_setup(target_in_x2apic_mode, setup_x2apic),
     };

@@ -313,6 +313,32 @@ static void tsc_deadline(void **state)
     assert_false(fired());
 }
 
+/* The short way: at once into service, and only where nothing is special. */
+static void it_fires_straight_into_service(void **state)
+{
+    (void)state;
+    out(VLAPIC_LVT_TIMER, DEADLINE | VECTOR);
+    set_deadline_msr(2000);
+    assert_int_equal(vlapic_fire(&v, 1999), -1);
+    assert_int_equal(vlapic_fire(&v, 2000), VECTOR);
+    assert_int_equal(vlapic_highest_isr(&v), VECTOR);
+    assert_int_equal(vlapic_highest_irr(&v), -1);
+    assert_true(vlapic_deadline(&v) == VLAPIC_NEVER);
+    assert_int_equal(vlapic_fire(&v, 2001), -1); /* once */
+    now = 2001;
+    set_deadline_msr(3000);
+    assert_int_equal(vlapic_fire(&v, 3000), -1); /* its own handler still runs */
+    out(VLAPIC_EOI, 0);
+    assert_true(vlapic_accept(&v, 0x31, false));
+    assert_int_equal(vlapic_fire(&v, 3000), -1); /* it has to queue */
+    assert_int_equal(vlapic_ack(&v), 0x31);
+    out(VLAPIC_EOI, 0);
+    out(VLAPIC_TPR, VECTOR & 0xf0);
+    assert_int_equal(vlapic_fire(&v, 3000), -1);
+    out(VLAPIC_TPR, 0);
+    assert_int_equal(vlapic_fire(&v, 3000), VECTOR);
+}
+
 static void tsc_deadline_in_the_past(void **state)
 {
     (void)state;
@@ -498,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup(masked, setup),
         cmocka_unit_test_setup(between_one_shot_and_periodic, setup),
         cmocka_unit_test_setup(tsc_deadline, setup),
+        cmocka_unit_test_setup(it_fires_straight_into_service, setup),
         cmocka_unit_test_setup(tsc_deadline_in_the_past, setup),
         cmocka_unit_test_setup(mode_switches_disarm, setup),
         cmocka_unit_test_setup(guest_sets_its_tsc, setup),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a VMX exit to core's struct vm_exit, over exits.def, and the loop around it. Decoders read
- * the VMCS and judge nothing: policy is core's. vmx_handle_exit() is the hot path. SDM: "VM Exits",
- * "VM-Exit Information Fields".
+ * From a VMX exit to core's struct vm_exit, over exits.def. Decoders read the VMCS and judge
+ * nothing: policy is core's. vmx_handle_exit() is the hot path; what comes between an exit that is
+ * not the common case and the next entry is run.c's. SDM: "VM Exits", "VM-Exit Information Fields".
  */
 #include "arch/x86/exception.h"
 #include "arch/x86/insn.h"
@@ -26,9 +26,6 @@
 #define INFO_TYPE(info)     ((info) >> 8 & 7)
 #define SHADOW              3u /* interruptibility: STI or MOV SS */
 #define BLOCKED_BY_NMI      BIT(3)
-/* What a guest gets at least between two events, TSC ticks: with a timer that is due again before
- * its last interrupt has been injected it would execute nothing at all. */
-#define TIMER_MIN           256
 
 typedef void vmx_decode_fn(struct vcpu *v, struct vm_exit *x);
 
@@ -242,96 +239,6 @@ const char *vmx_reason_name(unsigned reason)
     return reason < ARRAY_LEN(names) ? names[reason] : "not in the manual";
 }
 
-static bool has_preemption_timer(void)
-{
-    return vmx_caps.word[WORD_PIN] & VMX_CTL(ACTIVATE_PREEMPTION_TIMER);
-}
-
-/* Sets the preemption timer to what is left of the slice or until the next timer event. The timer
- * stands still in root mode, so a guest that exits much would get more than its slice: from look_at
- * on, an exit comes here and sets it again; the times between shrink with what is left. */
-static void arm_timer(struct vcpu *v)
-{
-    uint64_t now = rdtsc(); /* what came before has taken time */
-    uint64_t until = min_u64(v->slice_end, v->event_at);
-    uint64_t left = until > now ? until - now : 0;
-    uint64_t value = (max_u64(left, TIMER_MIN) >> vmx_caps.timer_shift) + 1;
-    v->armed_for = until;
-    vmcs_set(PREEMPTION_TIMER_VALUE, (uint32_t)min_u64(value, UINT32_MAX));
-    v->look_at = now + max_u64(left / 4, 1);
-}
-
-static bool leave(struct vcpu *v, enum outcome outcome)
-{
-    vmx_of(v)->outcome = (uint8_t)outcome;
-    return false;
-}
-
-/* Requests beyond those of the common case. False: leave the guest. */
-static NOINLINE bool serve_requests(struct vcpu *v, uint32_t *requests)
-{
-    if (*requests & REQUEST_STOP) {
-        vcpu_request(v, REQUEST_STOP); /* for good */
-        return leave(v, OUTCOME_STOP);
-    }
-    if (*requests & (REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | REQUEST_TSC))
-        interrupt_collect(v, *requests);
-    if ((*requests & (REQUEST_INIT | REQUEST_STARTUP)) && !vcpu_handle_signals(v, *requests))
-        return leave(v, OUTCOME_BLOCK);
-    if (unlikely(*requests & REQUEST_DEBUG))
-        *requests = vmx_debug_look(v, *requests);
-    return true;
-}
-
-static NOINLINE bool give_back(struct vcpu *v, uint32_t requests)
-{
-    vcpu_request(v, requests & REQUEST_EVENT);
-    return leave(v, OUTCOME_RETRY);
-}
-
-static COLD bool triple_fault(struct vcpu *v)
-{
-    return leave(v, vm_stop(v->vm, STOP_TRIPLE_FAULT,
-                            "an exception while delivering a double fault"));
-}
-
-/* What has to happen before an entry when something was asked for. False: leave the guest. Events
- * are injected only when the entry is certain: a second injection would overwrite the first. */
-static NOINLINE bool look_closer(struct vcpu *v, uint64_t now)
-{
-    uint32_t requests = 0;
-    if (now >= v->event_at)
-        interrupt_time(v, now);
-    if (v->requests)
-        requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-    if (unlikely(requests & ~(uint32_t)(REQUEST_EVENT | REQUEST_RESCHEDULE | REQUEST_LOOK)) &&
-        !serve_requests(v, &requests))
-        return false;
-    if (unlikely(requests & REQUEST_RESCHEDULE) || unlikely(now >= v->slice_end))
-        return give_back(v, requests);
-    if ((requests & REQUEST_EVENT) && unlikely(!vmx_inject_events(v)))
-        return triple_fault(v);
-    /* The timer is right as it is: nothing became due earlier since it was set. */
-    if (now < v->look_at && min_u64(v->slice_end, v->event_at) >= v->armed_for)
-        return true;
-    if (likely(has_preemption_timer()))
-        arm_timer(v);
-    else
-        host_set_slice_timer(v->armed_for = v->look_at = min_u64(v->slice_end, v->event_at));
-    return true;
-}
-
-/* The same; first the common case, the guest's own timer. */
-static inline bool look(struct vcpu *v)
-{
-    uint64_t now = rdtsc();
-    if (now < v->event_at || now >= v->slice_end || v->requests || !has_preemption_timer() ||
-        !vmx_inject_timer(v, now))
-        return look_closer(v, now);
-    arm_timer(v);
-    return true;
-}
-
 /* An exit whose number has no row, or an entry that failed. */
 static COLD enum vmx_next odd_exit(struct vcpu *v, uint32_t reason)
 {
@@ -345,40 +252,31 @@ static COLD enum vmx_next odd_exit(struct vcpu *v, uint32_t reason)
     return VMX_LEAVE;
 }
 
-static inline enum vmx_next resume(struct vcpu *v)
+/* An exit that ends a halt in the guest. */
+static NOINLINE enum vmx_next handle_wait(struct vcpu *v, const struct vmx_exit_row *row)
 {
-    if (!v->requests && rdtsc() < v->look_at)
-        return VMX_RESUME;
-    return look(v) ? VMX_RESUME : VMX_LEAVE;
-}
-
-/* The end of an exit that is not the common case. */
-static __attribute__((noinline)) enum vmx_next after_exit(struct vcpu *v, const struct vm_exit *x,
-                                                          enum outcome outcome)
-{
-    if (outcome == OUTCOME_ADVANCE || outcome == OUTCOME_BLOCK)
-        vmcs_set(GUEST_RIP, v->rip);
-    else if (x->slow_step && outcome <= OUTCOME_FAULT)
-        vmx_cancel_step();
-    if (outcome >= OUTCOME_BLOCK) {
-        vmx_of(v)->outcome = (uint8_t)outcome;
-        return VMX_LEAVE;
-    }
-    return resume(v);
+    struct vm_exit x;
+    bool halted = vmx_end_wait(v);
+    x.head = row->head;
+    if (row->decode)
+        row->decode(v, &x);
+    enum outcome outcome = exit_dispatch(v, &x);
+    return halted && outcome == OUTCOME_RETRY ? vmx_wake(v) : vmx_after_exit(v, &x, outcome);
 }
 
 /* An exit that is not one instruction's. */
-static __attribute__((noinline)) enum vmx_next handle_event(struct vcpu *v,
-                                                            const struct vmx_exit_row *row)
+static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit_row *row)
 {
     struct vm_exit x;
+    if (unlikely(vmx_of(v)->waits))
+        return handle_wait(v, row);
     x.head = row->head;
     if (row->decode)
         row->decode(v, &x);
     enum outcome outcome = exit_dispatch(v, &x);
     if (likely(outcome == OUTCOME_RETRY) && likely(!x.slow_step))
-        return resume(v);
-    return after_exit(v, &x, outcome);
+        return vmx_resume(v);
+    return vmx_after_exit(v, &x, outcome);
 }
 
 __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
@@ -402,44 +300,9 @@ __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
         row->decode(v, &x);
     enum outcome outcome = exit_dispatch(v, &x);
     if (unlikely(outcome != OUTCOME_ADVANCE))
-        return after_exit(v, &x, outcome);
+        return vmx_after_exit(v, &x, outcome);
     if (unlikely(x.slow_step) || unlikely(v->requests) || unlikely(rdtsc() >= v->look_at))
-        return after_exit(v, &x, OUTCOME_ADVANCE);
+        return vmx_after_exit(v, &x, OUTCOME_ADVANCE);
     vmcs_set(GUEST_RIP, v->rip);
     return VMX_RESUME_FAST;
-}
-
-static inline enum outcome enter(struct vcpu *v, struct vmx_vcpu *xv)
-{
-    if (!vmx_enter(v, xv->launched)) {
-        uint32_t error = vmcs_get(INSTRUCTION_ERROR);
-        return vm_stop(v->vm, STOP_ENTRY_FAILED, "VM entry refused: error %u, %s", error,
-                       vmx_instruction_error(error));
-    }
-    xv->launched = true;
-    v->cr2 = read_cr2();
-    return (enum outcome)xv->outcome;
-}
-
-static COLD enum outcome vmx_run_observed(struct vcpu *v);
-
-enum outcome vmx_run(struct vcpu *v)
-{
-    struct vmx_vcpu *xv = vmx_of(v);
-    if (unlikely(xv->observed) || unlikely(observe_wanted(v)))
-        return vmx_run_observed(v);
-    if (!look(v))
-        return (enum outcome)xv->outcome;
-    return enter(v, xv);
-}
-
-/* The same by the second way out, or back from it. */
-static COLD enum outcome vmx_run_observed(struct vcpu *v)
-{
-    struct vmx_vcpu *xv = vmx_of(v);
-    vmx_choose_way(v, observe_wanted(v));
-    if (!look(v))
-        return (enum outcome)xv->outcome;
-    vmx_observe_entry(v);
-    return enter(v, xv);
 }

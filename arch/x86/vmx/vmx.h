@@ -20,7 +20,7 @@ struct vmx_vcpu {
     const struct cpu *host_cpu; /* for which its host state was written last; NULL: none */
     bool observed;         /* exits go by vmx_exit_entry_observed */
     bool launched;         /* VMLAUNCH after VMCLEAR, VMRESUME from then on */
-    bool leaving;          /* outcome is for vmx_run()'s caller */
+    bool waits;            /* it halts in the guest: sched_wait_here() */
     uint8_t outcome;       /* enum outcome */
     uint16_t vpid;         /* 0: none */
     uint32_t proc_controls; /* as written to PROC_BASED_CONTROLS */
@@ -123,12 +123,20 @@ uint32_t vmx_debug_look(struct vcpu *v, uint32_t requests);
 /* The exceptions that exit for every guest. */
 uint32_t vmx_exceptions(void);
 
-/* exit.c */
+/* run.c */
 enum outcome vmx_run(struct vcpu *v);
 /* What enter.S does after an exit has been handled. FAST: RBP and R12 to R15, which C preserves,
  * still hold the guest's values and are not loaded again. */
 enum vmx_next { VMX_LEAVE = 0, VMX_RESUME_FAST = 1, VMX_RESUME = 2 };
-/* Called by enter.S at every exit. */
+/* The end of an exit that is not the common case; of an event's when the guest just goes on. */
+enum vmx_next vmx_after_exit(struct vcpu *v, const struct vm_exit *x, enum outcome outcome);
+enum vmx_next vmx_resume(struct vcpu *v);
+/* v, which halts in the guest (vmx_of(v)->waits), has left it. True: it was still halted, and when
+ * the exit has been handled vmx_wake() says whether it goes on. */
+bool vmx_end_wait(struct vcpu *v);
+enum vmx_next vmx_wake(struct vcpu *v);
+
+/* exit.c: called by enter.S at every exit. */
 enum vmx_next vmx_handle_exit(struct vcpu *v);
 /* observe.c: the same for an observed vCPU; which way v's exits take from now on (its VMCS is
  * current); and an entry that injects something. */
