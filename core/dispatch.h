@@ -26,11 +26,16 @@ static inline void exit_step(struct vcpu *v, const struct vm_exit *x)
         backend->finish_step(v);
 }
 
+static inline void exit_count(struct vcpu *v, uint8_t kind)
+{
+    v->exits[kind]++;
+    v->trail[v->trail_at++] = kind;
+}
+
 /* Counts, calls the handler of x->kind and steps RIP if that is the outcome. */
 static inline enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x)
 {
-    v->exits[x->kind]++;
-    v->trail[v->trail_at++] = x->kind;
+    exit_count(v, x->kind);
     enum outcome outcome = exit_table[x->kind].handler(v, x);
     if (likely(outcome == OUTCOME_ADVANCE)) {
         exit_step(v, x);

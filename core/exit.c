@@ -13,7 +13,7 @@
 #include "core/vm.h"
 
 static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, exit_exception,
-    exit_retry, exit_step_done, exit_timer, exit_window, exit_eoi, exit_triple_fault,
+    exit_retry, exit_step_done, exit_window, exit_eoi, exit_triple_fault,
     exit_entry_failed, exit_machine_check, exit_unknown;
 
 const struct exit_row exit_table[EXIT_KINDS] = {
@@ -34,7 +34,7 @@ const struct exit_row exit_table[EXIT_KINDS] = {
     [EXIT_EXCEPTION]     = {exit_exception,     "exception"},
     [EXIT_INTERRUPT]     = {exit_retry,         "interrupt"},
     [EXIT_NMI]           = {exit_retry,         "NMI"},
-    [EXIT_TIMER]         = {exit_timer,         "timer"},
+    [EXIT_TIMER]         = {exit_retry,         "timer"},
     [EXIT_WINDOW]        = {exit_window,        "window"},
     [EXIT_TPR]           = {exit_window,        "TPR"},
     [EXIT_EOI]           = {exit_eoi,           "EOI"},
@@ -117,18 +117,11 @@ static enum outcome exit_step_done(struct vcpu *v, struct vm_exit *x)
     return OUTCOME_RETRY;
 }
 
-/* The host has had what it wanted. */
+/* The host has had what it wanted; a timer is for the backend, before the next entry. */
 static enum outcome exit_retry(struct vcpu *v, struct vm_exit *x)
 {
     (void)v;
     (void)x;
-    return OUTCOME_RETRY;
-}
-
-static enum outcome exit_timer(struct vcpu *v, struct vm_exit *x)
-{
-    (void)x;
-    v->look_at = 0; /* the slice is over, or was armed too short: the backend looks */
     return OUTCOME_RETRY;
 }
 

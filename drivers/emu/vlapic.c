@@ -336,8 +336,9 @@ int vlapic_fire(struct vlapic *v, uint64_t now)
     uint32_t lvt = vlapic_reg(v, VLAPIC_LVT_TIMER);
     uint8_t vector = (uint8_t)lvt;
     unsigned served = v->isr_words;
+    /* Not masked, so the APIC is on. */
     if (unlikely(lvt & (VLAPIC_LVT_MASKED | VLAPIC_LVT_MODE)) || unlikely(now < v->now) ||
-        unlikely(!accepts_plain(v, vector)) || v->irr_words ||
+        unlikely(vector < FIRST_LEGAL_VECTOR) || unlikely(v->irr_words | v->tmr_words) ||
         !vlapic_timer_fires(&v->timer, now))
         return -1;
     int isr = set_highest(v, VLAPIC_ISR, &served), level = vector & 0xf0;

@@ -57,12 +57,6 @@ void vmx_apicv_update(struct vcpu *v)
         vmcs_set(GUEST_INTERRUPT_STATUS, status);
 }
 
-void vmx_apicv_taken(struct vcpu *v, uint8_t vector)
-{
-    update_eoi_exits(v, false);
-    vmcs_set(GUEST_INTERRUPT_STATUS, (uint16_t)(vector << SVI_SHIFT));
-}
-
 void vmx_apicv_reset(struct vcpu *v)
 {
     if (vmx_of(v)->apicv)

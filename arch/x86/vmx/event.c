@@ -58,14 +58,14 @@ static void update_apic(struct vcpu *v)
         set_tpr_threshold(v);
 }
 
-/* The same when the APIC's vector has been taken. Mostly nothing else waits. */
+/* The same when the APIC's vector has been taken. Mostly nothing else waits, nor wants its EOI. */
 static inline void update_apic_taken(struct vcpu *v, uint8_t vector)
 {
     const struct vmx_vcpu *xv = vmx_of(v);
-    if (unlikely(v->apic.irr_words | v->apic.tmr_words))
+    if (unlikely(v->apic.irr_words | v->apic.tmr_words) || unlikely(xv->eoi_exits))
         update_apic(v);
     else if (xv->apicv)
-        vmx_apicv_taken(v, vector);
+        vmcs_set(GUEST_INTERRUPT_STATUS, (uint16_t)(vector << 8)); /* SVI, and no RVI */
     else if (xv->tpr_threshold)
         set_tpr_threshold(v);
 }

@@ -21,6 +21,7 @@
 #include "core/vm.h"
 
 #define REASON_ENTRY_FAILED BIT(31)
+#define REASON_PREEMPTION_TIMER 52
 #define INFO_VALID          BIT(31)
 #define INFO_NMI_UNBLOCKED  BIT(12)
 #define INFO_TYPE(info)     ((info) >> 8 & 7)
@@ -271,6 +272,10 @@ static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit
     if (unlikely(vmx_of(v)->waits))
         return handle_wait(v, row);
     x.head = row->head;
+    if (x.head == EXIT_HEAD(EXIT_TIMER, REASON_PREEMPTION_TIMER)) {
+        exit_count(v, EXIT_TIMER);
+        return vmx_time_is_up(v);
+    }
     if (row->decode)
         row->decode(v, &x);
     enum outcome outcome = exit_dispatch(v, &x);

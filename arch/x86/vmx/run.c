@@ -17,6 +17,9 @@
 /* What a guest gets at least between two events, TSC ticks: with a timer that is due again before
  * its last interrupt has been injected it would execute nothing at all. */
 #define TIMER_MIN 256
+/* What passes at least from setting the timer until the guest runs: on any CPU, an instruction takes
+ * a tick or more in this sum. */
+#define ENTRY_TICKS 32
 
 #define ACTIVITY_ACTIVE 0
 #define ACTIVITY_HLT    1
@@ -31,7 +34,7 @@ static bool has_preemption_timer(void)
  * on, an exit comes here and sets it again; the times between shrink with what is left. */
 static void arm_timer(struct vcpu *v)
 {
-    uint64_t now = rdtsc(); /* what came before has taken time */
+    uint64_t now = rdtsc() + ENTRY_TICKS; /* what came before has taken time */
     uint64_t until = min_u64(v->slice_end, v->event_at);
     uint64_t left = until > now ? until - now : 0;
     uint64_t value = (max_u64(left, TIMER_MIN) >> vmx_caps.timer_shift) + 1;
@@ -76,7 +79,7 @@ static COLD bool triple_fault(struct vcpu *v)
 
 /* What has to happen before an entry when something was asked for. False: leave the guest. Events
  * are injected only when the entry is certain: a second injection would overwrite the first. */
-static NOINLINE bool look_closer(struct vcpu *v, uint64_t now)
+static bool look(struct vcpu *v, uint64_t now)
 {
     uint32_t requests = 0;
     if (now >= v->event_at)
@@ -100,22 +103,31 @@ static NOINLINE bool look_closer(struct vcpu *v, uint64_t now)
     return true;
 }
 
-/* The same; first the common case, the guest's own timer. */
-static inline bool look(struct vcpu *v)
+/* The common case of what has come: the guest's own timer, and nothing else. True: its interrupt goes
+ * in with the next entry. */
+static inline bool own_timer(struct vcpu *v, uint64_t now)
 {
-    uint64_t now = rdtsc();
-    if (now < v->event_at || now >= v->slice_end || v->requests || !has_preemption_timer() ||
-        !vmx_inject_timer(v, now))
-        return look_closer(v, now);
+    if (now < v->event_at || now >= v->slice_end || v->requests || !vmx_inject_timer(v, now))
+        return false;
     arm_timer(v);
     return true;
 }
 
+enum vmx_next vmx_time_is_up(struct vcpu *v)
+{
+    uint64_t now = rdtsc();
+    if (likely(own_timer(v, now)))
+        return VMX_RESUME_FAST;
+    v->look_at = 0; /* whatever it was armed for */
+    return look(v, now) ? VMX_RESUME : VMX_LEAVE;
+}
+
 enum vmx_next vmx_resume(struct vcpu *v)
 {
-    if (!v->requests && rdtsc() < v->look_at)
+    uint64_t now = rdtsc();
+    if (!v->requests && now < v->look_at)
         return VMX_RESUME;
-    return look(v) ? VMX_RESUME : VMX_LEAVE;
+    return look(v, now) ? VMX_RESUME : VMX_LEAVE;
 }
 
 /* --- halting in the guest ---
@@ -149,13 +161,10 @@ bool vmx_end_wait(struct vcpu *v)
 
 enum vmx_next vmx_wake(struct vcpu *v)
 {
-    uint64_t now = rdtsc();
-    if (now >= v->event_at && now < v->slice_end && !v->requests && vmx_inject_timer(v, now)) {
-        arm_timer(v);
-        return VMX_RESUME;
-    }
+    if (likely(own_timer(v, rdtsc())))
+        return VMX_RESUME_FAST;
     if (!sched_still_waits(v))
-        return look(v) ? VMX_RESUME : VMX_LEAVE;
+        return look(v, rdtsc()) ? VMX_RESUME : VMX_LEAVE;
     vmx_of(v)->outcome = OUTCOME_BLOCK;
     return VMX_LEAVE;
 }
@@ -196,7 +205,7 @@ enum outcome vmx_run(struct vcpu *v)
     struct vmx_vcpu *xv = vmx_of(v);
     if (unlikely(xv->observed) || unlikely(observe_wanted(v)))
         return vmx_run_observed(v);
-    if (!look(v))
+    if (!look(v, rdtsc()))
         return (enum outcome)xv->outcome;
     return enter(v, xv);
 }
@@ -206,7 +215,7 @@ static COLD enum outcome vmx_run_observed(struct vcpu *v)
 {
     struct vmx_vcpu *xv = vmx_of(v);
     vmx_choose_way(v, observe_wanted(v));
-    if (!look(v))
+    if (!look(v, rdtsc()))
         return (enum outcome)xv->outcome;
     vmx_observe_entry(v);
     return enter(v, xv);

@@ -109,8 +109,6 @@ bool vmx_interrupts_enabled(struct vcpu *v);
 void vmx_apic_mode(struct vcpu *v);
 void vmx_apicv_reset(struct vcpu *v);
 void vmx_apicv_update(struct vcpu *v);
-/* The same when v takes vector, and neither IRR nor TMR has anything else. */
-void vmx_apicv_taken(struct vcpu *v, uint8_t vector);
 
 /* debug.c: for a debugger. */
 void vmx_set_debug(struct vcpu *v, bool attached, uint64_t dr7);
@@ -131,6 +129,8 @@ enum vmx_next { VMX_LEAVE = 0, VMX_RESUME_FAST = 1, VMX_RESUME = 2 };
 /* The end of an exit that is not the common case; of an event's when the guest just goes on. */
 enum vmx_next vmx_after_exit(struct vcpu *v, const struct vm_exit *x, enum outcome outcome);
 enum vmx_next vmx_resume(struct vcpu *v);
+/* The preemption timer has exited. */
+enum vmx_next vmx_time_is_up(struct vcpu *v);
 /* v, which halts in the guest (vmx_of(v)->waits), has left it. True: it was still halted, and when
  * the exit has been handled vmx_wake() says whether it goes on. */
 bool vmx_end_wait(struct vcpu *v);
