@@ -103,9 +103,8 @@ enum outcome exit_xsetbv(struct vcpu *v, struct vm_exit *x)
     uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
     (void)x;
     /* #UD without CR4.OSXSAVE comes before the exit, but CPL is for us to check. */
-    if (likely(value == v->xcr0) && likely((uint32_t)v->gpr[GPR_RCX] == 0) &&
-        likely(backend->cpl(v) == 0))
-        return OUTCOME_ADVANCE;
+    if (likely(value == v->xcr0) && likely((uint32_t)v->gpr[GPR_RCX] == 0))
+        return likely(backend->cpl(v) == 0) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
     if (backend->cpl(v) != 0 ||
         xcr0_check_write((uint32_t)v->gpr[GPR_RCX], value, host_fpu_mask()) != CR_OK)
         return vcpu_raise(v, GP(0));

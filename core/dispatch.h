@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * exit_dispatch(): what happens at every exit, whatever its kind. Inline since it is the hot path
+ * What happens at every exit, whatever its kind: count, handle, step. Inline since it is the hot path
  * of every backend; where each kind goes is the table in exit.c.
  */
 #ifndef CORE_DISPATCH_H
@@ -10,20 +10,19 @@
 #include "core/exit.h"
 #include "core/vcpu.h"
 
-/* RIP after a step whose low half may have wrapped, and a step before a wait; exit.c. */
+/* RIP after a step whose low half may have wrapped; exit.c. */
 uint64_t exit_step_far(struct vcpu *v, uint64_t next);
-void exit_step_and_wait(struct vcpu *v, const struct vm_exit *x);
 
 #define EXIT_LENGTH_MAX 15
 
-static inline void exit_step(struct vcpu *v, const struct vm_exit *x)
+/* The new RIP. What x->slow_step asks for is the caller's. */
+static inline uint64_t exit_step(struct vcpu *v, const struct vm_exit *x)
 {
     uint64_t next = v->rip + x->length;
     if (unlikely((uint32_t)next <= EXIT_LENGTH_MAX))
         next = exit_step_far(v, next);
     v->rip = next; /* the only line in the program that steps RIP */
-    if (unlikely(x->slow_step))
-        backend->finish_step(v);
+    return next;
 }
 
 static inline void exit_count(struct vcpu *v, uint8_t kind)
@@ -32,18 +31,20 @@ static inline void exit_count(struct vcpu *v, uint8_t kind)
     v->trail[v->trail_at++] = kind;
 }
 
-/* Counts, calls the handler of x->kind and steps RIP if that is the outcome. */
-static inline enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x)
+/* Counts, and calls the handler of x->kind. */
+static inline enum outcome exit_handle(struct vcpu *v, struct vm_exit *x)
 {
     exit_count(v, x->kind);
-    enum outcome outcome = exit_table[x->kind].handler(v, x);
-    if (likely(outcome == OUTCOME_ADVANCE)) {
-        exit_step(v, x);
-        return OUTCOME_ADVANCE;
-    }
-    if (outcome == OUTCOME_BLOCK)
-        exit_step_and_wait(v, x);
-    return outcome;
+    return exit_table[x->kind].handler(v, x);
+}
+
+/* Steps, with all that belongs to it, if that is the outcome; the same. */
+enum outcome exit_end(struct vcpu *v, const struct vm_exit *x, enum outcome outcome);
+
+/* All of an exit: counts, calls the handler of x->kind and steps RIP if that is the outcome. */
+static inline enum outcome exit_dispatch(struct vcpu *v, struct vm_exit *x)
+{
+    return exit_end(v, x, exit_handle(v, x));
 }
 
 #endif

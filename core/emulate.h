@@ -2,7 +2,7 @@
 /*
  * Executes one decoded instruction. PURE: memory, segments and XMM registers are reached through
  * callbacks, general registers and flags are copied in and out, so that this knows neither paging
- * nor devices. It never steps RIP (exit_dispatch() does), and a locked instruction is a plain read
+ * nor devices. It never steps RIP (exit_step() does), and a locked instruction is a plain read
  * and a plain write. Have open: SDM, "Instruction Set Reference" and "EFLAGS Cross-Reference".
  */
 #ifndef CORE_EMULATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where every exit goes: the table is the whole story. exit_dispatch() in dispatch.h counts, calls,
- * and is the one place that steps RIP. A kind without a subject of its own has its few lines here.
+ * Where every exit goes: the table is the whole story. exit_handle() in dispatch.h counts and calls,
+ * exit_step() there is the one place that steps RIP. A kind without a subject of its own has its few lines here.
  */
 #include "core/exit.h"
 
@@ -59,9 +59,14 @@ COLD uint64_t exit_step_far(struct vcpu *v, uint64_t next)
     return backend->code_bits(v) == 64 ? next : (uint32_t)next;
 }
 
-void exit_step_and_wait(struct vcpu *v, const struct vm_exit *x)
+enum outcome exit_end(struct vcpu *v, const struct vm_exit *x, enum outcome outcome)
 {
-    exit_step(v, x);
+    if (outcome != OUTCOME_ADVANCE && outcome != OUTCOME_BLOCK)
+        return outcome;
+    (void)exit_step(v, x);
+    if (unlikely(x->slow_step))
+        backend->finish_step(v);
+    return outcome;
 }
 
 static enum outcome exit_hlt(struct vcpu *v, struct vm_exit *x)

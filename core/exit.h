@@ -57,6 +57,10 @@ enum outcome {
 #define IO_REP         BIT(1)
 #define IO_BREAKPOINTS BIT(2) /* some are enabled: vcpu_breakpoints() has to be asked */
 
+/* qualification of a plain IN or OUT: what of io is not named here is 0. */
+#define IO_KEY(port, size, out) \
+    ((uint64_t)(port) | (uint64_t)(size) << 16 | (uint64_t)((out) ? 1 : 0) << 24)
+
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
 /* kind and reason as EXIT_HEAD() lays them out, the rest 0: one store instead of four. */
@@ -122,7 +126,7 @@ struct exit_row {
     const char *name;
 };
 
-/* By enum exit_kind; exit_dispatch() in dispatch.h calls its rows. */
+/* By enum exit_kind; exit_handle() in dispatch.h calls its rows. */
 extern const struct exit_row exit_table[];
 /* "CPUID" for EXIT_CPUID and so on. */
 const char *exit_kind_name(unsigned kind);

@@ -199,7 +199,18 @@ static COLD enum outcome odd_io(struct vcpu *v, struct vm_exit *x)
     return outcome;
 }
 
-__attribute__((hot)) enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
+/* The one word that the access is. */
+static inline void access_cell(struct vcpu *v, const struct vm_exit *x, void *at)
+{
+    if (x->io.out)
+        __atomic_store_n((uint8_t *)at, (uint8_t)v->gpr[GPR_RAX], __ATOMIC_RELAXED);
+    else if (x->io.size == 1)
+        set_accumulator(v, 1, __atomic_load_n((const uint8_t *)at, __ATOMIC_RELAXED));
+    else
+        set_accumulator(v, 4, __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED));
+}
+
+static NOINLINE enum outcome access_device(struct vcpu *v, struct vm_exit *x)
 {
     static const uint32_t ones[] = {[1] = 0xff, [2] = 0xffff, [4] = 0xffffffff};
     if (unlikely(x->io.odd))
@@ -222,5 +233,14 @@ __attribute__((hot)) enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
     lock_release(&vm->lock);
     if (!a.write)
         set_accumulator(v, a.size, (uint32_t)a.value);
+    return OUTCOME_ADVANCE;
+}
+
+enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
+{
+    const struct port_cell *c = &v->vm->cells[port_cell_index(x->io.port)];
+    if (c->key != x->qualification)
+        return access_device(v, x);
+    access_cell(v, x, c->at);
     return OUTCOME_ADVANCE;
 }

@@ -80,6 +80,21 @@ static enum pl_status place_test_device(struct vm *vm)
     return s != PL_OK ? s : place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
 }
 
+static void set_cell(struct vm *vm, uint16_t port, unsigned size, bool out, void *at)
+{
+    vm->cells[port_cell_index(port)] = (struct port_cell){IO_KEY(port, size, out), at};
+}
+
+/* What running systems access again and again: the 8259s' masks, the POST port that many use to wait
+ * a microsecond, the PCI address that is read back. */
+static void set_cells(struct vm *vm)
+{
+    set_cell(vm, VPIC_MASTER_PORT + 1, 1, false, &vm->pic.chip[0].imr);
+    set_cell(vm, VPIC_SLAVE_PORT + 1, 1, false, &vm->pic.chip[1].imr);
+    set_cell(vm, VDEBUG_POST_PORT, 1, true, &vm->debug.post);
+    set_cell(vm, VPCI_PORT, 4, false, &vm->pci.address);
+}
+
 enum pl_status machine_init(struct vm *vm)
 {
     const struct place ports[] = {
@@ -126,6 +141,8 @@ enum pl_status machine_init(struct vm *vm)
     vm->irq_levels = 0;
     vm->device_pause = 0;
     vm->apic_turn = 0;
+    memset(vm->cells, 0, sizeof(vm->cells));
+    set_cells(vm);
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
     if (s == PL_OK)
         s = place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
@@ -255,6 +272,13 @@ static void update_test_lines(struct vm *vm)
     }
 }
 
+/* In poll mode the next read of an 8259 is an acknowledge. */
+static void take_pic_cells(struct vm *vm)
+{
+    vm->cells[port_cell_index(VPIC_MASTER_PORT + 1)].key = 0;
+    vm->cells[port_cell_index(VPIC_SLAVE_PORT + 1)].key = 0;
+}
+
 /* A read of an 8259 changes nothing but in poll mode, where it is an acknowledge. */
 static void update_pic(struct vm *vm)
 {
@@ -264,6 +288,10 @@ static void update_pic(struct vm *vm)
         uint8_t reads = polled ? TAG_LINES : 0;
         bus_tag(&vm->ports, VPIC_MASTER_PORT, reads | TAG_MASKS, TAG_LINES | TAG_MASKS);
         bus_tag(&vm->ports, VPIC_SLAVE_PORT, reads, TAG_LINES);
+        if (polled)
+            take_pic_cells(vm);
+        else
+            set_cells(vm);
     }
     interrupt_update(vm);
 }

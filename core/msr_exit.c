@@ -196,8 +196,6 @@ static enum outcome write_call(struct vcpu *v, const struct msr_row *row, uint32
     case MSR_ROW_IA32_TSC_DEADLINE:
     case MSR_ROW_IA32_X2APIC:
         return write_apic(v, msr, value);
-    case MSR_ROW_IA32_EFER:
-        return write_efer(v, value);
     case MSR_ROW_IA32_DEBUGCTL:
         return write_debugctl(v, value);
     case MSR_ROW_IA32_SPEC_CTRL:
@@ -244,6 +242,8 @@ enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
     (void)x;
     if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
         return OUTCOME_ADVANCE;
+    if (msr == MSR_IA32_EFER)
+        return write_efer(v, value);
     if (msr == MSR_IA32_X2APIC_ICR && vlapic_self_ipi(&v->apic, value)) {
         vcpu_request(v, REQUEST_EVENT);
         return OUTCOME_ADVANCE;

@@ -69,6 +69,20 @@ enum stop_reason {
     STOP_MACHINE_CHECK,
 };
 
+/* A port of which one kind of access is nothing but a load or a store of a device's word: exit_io()
+ * does that itself, without the VM's lock. One word, so nobody sees half of it. */
+struct port_cell {
+    uint64_t key; /* IO_KEY() of that access; 0: none */
+    void *at;
+};
+
+#define PORT_CELLS 16
+
+static inline unsigned port_cell_index(uint16_t port)
+{
+    return (port ^ port >> 4) % PORT_CELLS;
+}
+
 struct vm {
     char name[CONFIG_NAME_MAX];
     uint32_t slot;
@@ -133,6 +147,7 @@ struct vm {
     uint32_t tsc_moves;        /* under way: guest_time_hold() */
     bool want_testdev;         /* devices = +testdev */
     void *testdev_memory;      /* NULL: no test device */
+    struct port_cell cells[PORT_CELLS]; /* machine.c's, by port_cell_index() */
     bool pic_intr;             /* the 8259s' output */
     bool pic_polled;           /* as vpic_polled() said last */
     uint64_t device_pause;     /* host TSC before which their timer does not go off again */

@@ -132,14 +132,13 @@ static void vmx_decode_cr(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t q = vmcs_get(EXIT_QUALIFICATION);
     static const uint8_t access[] = {CR_WRITE, CR_READ, CR_CLTS, CR_LMSW};
-    (void)v;
     x->cr.cr = q & 0xf;
     x->cr.access = access[q >> 4 & 3];
     x->cr.gpr = q >> 8 & 0xf;
     x->cr.lmsw = (uint16_t)(q >> 16);
-    /* It may write a register that VMX_RESUME_FAST doesn't load. */
+    /* It may write a register that VMX_RESUME_FAST doesn't load: the long way does. */
     if (x->cr.access == CR_READ)
-        x->slow_step = true;
+        vcpu_request(v, REQUEST_LOOK);
 }
 
 static void vmx_decode_dr(struct vcpu *v, struct vm_exit *x)
@@ -278,10 +277,22 @@ static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit
     }
     if (row->decode)
         row->decode(v, &x);
-    enum outcome outcome = exit_dispatch(v, &x);
-    if (likely(outcome == OUTCOME_RETRY) && likely(!x.slow_step))
-        return vmx_resume(v);
-    return vmx_after_exit(v, &x, outcome);
+    enum outcome outcome = exit_handle(v, &x);
+    if (unlikely(outcome > OUTCOME_RETRY) || unlikely(x.slow_step))
+        return vmx_after_exit(v, &x, exit_end(v, &x, outcome));
+    if (outcome == OUTCOME_ADVANCE)
+        vmcs_set(GUEST_RIP, exit_step(v, &x));
+    return vmx_resume(v);
+}
+
+/* An instruction's exit with a shadow or a single-step trap to mind. */
+static NOINLINE enum vmx_next handle_slow_step(struct vcpu *v, const struct vmx_exit_row *row,
+                                               struct vm_exit *x)
+{
+    x->slow_step = true;
+    if (row->decode)
+        row->decode(v, x);
+    return vmx_after_exit(v, x, exit_dispatch(v, x));
 }
 
 __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
@@ -300,14 +311,15 @@ __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
     v->rflags = vmcs_get(GUEST_RFLAGS);
     if (unlikely(v->rflags & RFLAGS_TF) ||
         unlikely(vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW))
-        x.slow_step = true;
+        return handle_slow_step(v, row, &x);
     if (row->decode)
         row->decode(v, &x);
-    enum outcome outcome = exit_dispatch(v, &x);
+    enum outcome outcome = exit_handle(v, &x);
     if (unlikely(outcome != OUTCOME_ADVANCE))
-        return vmx_after_exit(v, &x, outcome);
-    if (unlikely(x.slow_step) || unlikely(v->requests) || unlikely(rdtsc() >= v->look_at))
+        return vmx_after_exit(v, &x, exit_end(v, &x, outcome));
+    uint64_t rip = exit_step(v, &x);
+    if (unlikely(v->requests) || unlikely(rdtsc() >= v->look_at))
         return vmx_after_exit(v, &x, OUTCOME_ADVANCE);
-    vmcs_set(GUEST_RIP, v->rip);
+    vmcs_set(GUEST_RIP, rip);
     return VMX_RESUME_FAST;
 }
