@@ -98,19 +98,25 @@ enum outcome exit_cr_access(struct vcpu *v, struct vm_exit *x)
     }
 }
 
-enum outcome exit_xsetbv(struct vcpu *v, struct vm_exit *x)
+static NOINLINE enum outcome write_xcr0(struct vcpu *v, uint64_t value)
 {
-    uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
-    (void)x;
-    /* #UD without CR4.OSXSAVE comes before the exit, but CPL is for us to check. */
-    if (likely(value == v->xcr0) && likely((uint32_t)v->gpr[GPR_RCX] == 0))
-        return likely(backend->cpl(v) == 0) ? OUTCOME_ADVANCE : vcpu_raise(v, GP(0));
-    if (backend->cpl(v) != 0 ||
-        xcr0_check_write((uint32_t)v->gpr[GPR_RCX], value, host_fpu_mask()) != CR_OK)
+    if (xcr0_check_write((uint32_t)v->gpr[GPR_RCX], value, host_fpu_mask()) != CR_OK)
         return vcpu_raise(v, GP(0));
     v->xcr0 = value;
     host_fpu_set_xcr0(value);
     return OUTCOME_ADVANCE;
+}
+
+enum outcome exit_xsetbv(struct vcpu *v, struct vm_exit *x)
+{
+    (void)x;
+    /* #UD without CR4.OSXSAVE comes before the exit, but CPL is for us to check. */
+    if (unlikely(backend->cpl(v) != 0))
+        return vcpu_raise(v, GP(0));
+    uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
+    if (likely(value == v->xcr0) && likely((uint32_t)v->gpr[GPR_RCX] == 0))
+        return OUTCOME_ADVANCE;
+    return write_xcr0(v, value);
 }
 
 enum outcome exit_mov_dr(struct vcpu *v, struct vm_exit *x)

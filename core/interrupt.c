@@ -303,13 +303,17 @@ static uint64_t device_deadline(const struct vm *vm)
                             : vm->start_tsc + host_ns_to_tsc(ns) + 1; /* never a tick early */
 }
 
+static inline void set_event(struct vcpu *v, uint64_t at)
+{
+    v->event_at = at;
+    /* What is later than what the backend has armed its timer for is seen when that fires. */
+    if (at < v->armed_for)
+        v->look_at = 0;
+}
+
 static void rearm(struct vcpu *v, uint64_t now)
 {
-    uint64_t at = host_tsc_of(v, vlapic_deadline(&v->apic), now);
-    v->event_at = max_u64(at, now + 1);
-    /* What is later than what the backend has armed its timer for is seen when that fires. */
-    if (v->event_at < v->armed_for)
-        v->look_at = 0;
+    set_event(v, max_u64(host_tsc_of(v, vlapic_deadline(&v->apic), now), now + 1));
 }
 
 void interrupt_rearm(struct vcpu *v)
@@ -319,10 +323,11 @@ void interrupt_rearm(struct vcpu *v)
 
 bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline)
 {
-    uint64_t now = host_now();
-    if (!vlapic_arm_deadline(&v->apic, deadline, vcpu_guest_tsc(v, now)))
+    uint64_t now = host_now(), guest_now = now + v->tsc_offset;
+    if (!vlapic_arm_deadline(&v->apic, deadline, guest_now))
         return false;
-    rearm(v, now);
+    uint64_t left = deadline - guest_now;
+    set_event(v, left < UINT64_MAX - now ? now + left : UINT64_MAX);
     return true;
 }
 

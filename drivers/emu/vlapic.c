@@ -356,7 +356,8 @@ bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now)
     struct vlapic_timer *t = &v->timer;
     now = max_u64(v->now, now);
     if (t->mode != VLAPIC_TIMER_TSC_DEADLINE || deadline <= now ||
-        (t->deadline != 0 && t->deadline <= now))
+        (t->deadline != 0 && t->deadline <= now) ||
+        unlikely(vlapic_reg(v, VLAPIC_LVT_TIMER) & VLAPIC_LVT_MASKED))
         return false;
     v->now = now;
     t->deadline = deadline;
