@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What happens at every exit, whatever its kind: count, handle, step. Inline since it is the hot path
- * of every backend; where each kind goes is the table in exit.c.
+ * What happens at every exit, whatever its kind: count, handle, step. Inline since it is the hot
+ * path of every backend; where each kind goes is the table in exit.c.
  */
 #ifndef CORE_DISPATCH_H
 #define CORE_DISPATCH_H

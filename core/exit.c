@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where every exit goes: the table is the whole story. exit_handle() in dispatch.h counts and calls,
- * exit_step() there is the one place that steps RIP. A kind without a subject of its own has its few lines here.
+ * Where every exit goes: the table is the whole story. exit_handle() in dispatch.h counts and
+ * calls, exit_step() there is the one place that steps RIP. A kind without a subject of its own has
+ * its few lines here.
  */
 #include "core/exit.h"
 

@@ -35,7 +35,8 @@ int64_t host_battery_clock(void);
 void host_idle(uint64_t deadline);
 /* A guest halts on this CPU, from the one to the other: counted like host_idle(). */
 void host_idle_begin(void);
-void host_idle_end(void);
+/* Returns host_now(). */
+uint64_t host_idle_end(void);
 /* Physical interrupts that this CPU has taken. */
 uint64_t host_interrupts(void);
 /* Arms (0: disarms) the timer whose interrupt ends a time slice, at a TSC deadline. */

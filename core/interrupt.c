@@ -331,6 +331,15 @@ bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline)
     return true;
 }
 
+bool interrupt_start_timer(struct vcpu *v, uint64_t count)
+{
+    uint64_t now = host_now();
+    if (!vlapic_start_timer(&v->apic, count, now + v->tsc_offset))
+        return false;
+    rearm(v, now);
+    return true;
+}
+
 void interrupt_time(struct vcpu *v, uint64_t now)
 {
     vlapic_advance(&v->apic, vcpu_guest_tsc(v, now));

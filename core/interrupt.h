@@ -37,6 +37,8 @@ void interrupt_collect(struct vcpu *v, uint32_t requests);
 void interrupt_time(struct vcpu *v, uint64_t now);
 /* The guest writes IA32_TSC_DEADLINE. False: not as running systems do, and nothing was done. */
 bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline);
+/* The guest writes the initial count of its x2APIC; the same. */
+bool interrupt_start_timer(struct vcpu *v, uint64_t count);
 /* Sets v->event_at anew after a timer was programmed. */
 void interrupt_rearm(struct vcpu *v);
 /* True if something is there for which a halted v wakes. */

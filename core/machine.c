@@ -85,8 +85,8 @@ static void set_cell(struct vm *vm, uint16_t port, unsigned size, bool out, void
     vm->cells[port_cell_index(port)] = (struct port_cell){IO_KEY(port, size, out), at};
 }
 
-/* What running systems access again and again: the 8259s' masks, the POST port that many use to wait
- * a microsecond, the PCI address that is read back. */
+/* What running systems access again and again: the 8259s' masks, the POST port, by which many wait
+ * a microsecond, and the PCI address that is read back. */
 static void set_cells(struct vm *vm)
 {
     set_cell(vm, VPIC_MASTER_PORT + 1, 1, false, &vm->pic.chip[0].imr);

@@ -242,6 +242,8 @@ enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
     (void)x;
     if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
         return OUTCOME_ADVANCE;
+    if (msr == MSR_IA32_X2APIC_INIT_COUNT && likely(interrupt_start_timer(v, value)))
+        return OUTCOME_ADVANCE;
     if (msr == MSR_IA32_EFER)
         return write_efer(v, value);
     if (msr == MSR_IA32_X2APIC_ICR && vlapic_self_ipi(&v->apic, value)) {

@@ -845,8 +845,7 @@ void sched_wait_over(struct vcpu *v)
 {
     unsigned me = host_cpu_index();
     struct cpu_sched *c = &cpus[me];
-    uint64_t now = host_now(), slept = now - c->wait_begin;
-    host_idle_end();
+    uint64_t now = host_idle_end(), slept = now - c->wait_begin;
     set_idle(me, false);
     c->paid_until += slept;
     v->ran -= slept; /* which the turn's end will count */

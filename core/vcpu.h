@@ -96,6 +96,7 @@ struct vcpu {
     uint32_t index;     /* within the VM */
     struct vm *vm;
     void *arch;         /* the backend's part */
+    struct vm_exit exit; /* the last one, as decoded */
 
     uint64_t slice_begin; /* TSC */
     uint64_t slice_end; /* TSC; others may bring it forward, then set REQUEST_LOOK */

@@ -48,7 +48,7 @@ void host_idle(uint64_t deadline)
     lapic_timer_arm(deadline);
     sti_hlt_cli();
     lapic_timer_arm(0);
-    host_idle_end();
+    (void)host_idle_end();
 }
 
 void host_idle_begin(void)
@@ -56,13 +56,14 @@ void host_idle_begin(void)
     __atomic_store_n(&this_cpu()->idle_since, rdtsc(), __ATOMIC_RELAXED);
 }
 
-void host_idle_end(void)
+uint64_t host_idle_end(void)
 {
     struct cpu *c = this_cpu();
-    uint64_t slept = rdtsc() - c->idle_since;
+    uint64_t now = rdtsc(), slept = now - c->idle_since;
     /* In this order, a reader in between misses a sleep but never counts it twice. */
     __atomic_store_n(&c->idle_since, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&c->idle_ticks, c->idle_ticks + slept, __ATOMIC_RELEASE);
+    return now;
 }
 
 uint64_t host_interrupts(void)

@@ -54,6 +54,7 @@
 #define MSR_IA32_TSC_DEADLINE            0x6e0
 #define MSR_IA32_X2APIC_BASE             0x800
 #define MSR_IA32_X2APIC_ICR              0x830
+#define MSR_IA32_X2APIC_INIT_COUNT       0x838
 #define MSR_IA32_XSS                     0xda0
 #define MSR_IA32_EFER                    0xc0000080
 #define MSR_IA32_STAR                    0xc0000081

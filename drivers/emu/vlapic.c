@@ -364,6 +364,19 @@ bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now)
     return true;
 }
 
+bool vlapic_start_timer(struct vlapic *v, uint64_t count, uint64_t now)
+{
+    struct vlapic_timer *t = &v->timer;
+    now = max_u64(v->now, now);
+    if (t->mode != VLAPIC_TIMER_ONE_SHOT || count == 0 || count > UINT32_MAX || t->running ||
+        !vlapic_x2apic(v) || (vlapic_reg(v, VLAPIC_LVT_TIMER) & VLAPIC_LVT_MASKED))
+        return false;
+    v->now = now;
+    vlapic_timer_set_initial(t, (uint32_t)count, now);
+    vlapic_set_reg(v, VLAPIC_INITIAL_COUNT, (uint32_t)count);
+    return true;
+}
+
 void vlapic_tsc_moved(struct vlapic *v, uint64_t delta)
 {
     v->now += delta;

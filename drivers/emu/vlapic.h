@@ -176,10 +176,12 @@ void vlapic_advance(struct vlapic *v, uint64_t now);
  * it is due, a fixed interrupt comes of it, nothing else waits and its priority lets it through.
  * The vector, and the timer is off; -1: it was not that case, and nothing has been done. */
 int vlapic_fire(struct vlapic *v, uint64_t now);
-/* The common case of a write to IA32_TSC_DEADLINE: the timer is in that mode and not masked, nothing
+/* The common case of a write to IA32_TSC_DEADLINE: the timer is in that mode, not masked, nothing
  * is due and the deadline is ahead. True: it is set, and vlapic_deadline() says the same. False: it
  * was not that case, nothing has been done, and vlapic_msr_write() has to. */
 bool vlapic_arm_deadline(struct vlapic *v, uint64_t deadline, uint64_t now);
+/* The same for a write to the initial count of an x2APIC: not periodic, not masked, not 0. */
+bool vlapic_start_timer(struct vlapic *v, uint64_t count, uint64_t now);
 /* The guest's TSC is now delta more than it was (modulo 2^64). */
 void vlapic_tsc_moved(struct vlapic *v, uint64_t delta);
 

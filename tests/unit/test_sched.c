@@ -158,10 +158,11 @@ void host_idle_begin(void)
     in_guest_halt[me] = true;
 }
 
-void host_idle_end(void)
+uint64_t host_idle_end(void)
 {
     assert_true(in_guest_halt[me]);
     in_guest_halt[me] = false;
+    return host_now();
 }
 
 uint64_t host_interrupts(void)

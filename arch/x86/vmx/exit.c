@@ -208,6 +208,7 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
         x->memory.table = (q & BITS(8, 7)) == BIT(7);
 }
 
+#define HEAD_TIMER EXIT_HEAD(EXIT_TIMER, REASON_PREEMPTION_TIMER)
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
 #define HEAD_INSN BIT(63)
 
@@ -255,71 +256,81 @@ static COLD enum vmx_next odd_exit(struct vcpu *v, uint32_t reason)
 /* An exit that ends a halt in the guest. */
 static NOINLINE enum vmx_next handle_wait(struct vcpu *v, const struct vmx_exit_row *row)
 {
-    struct vm_exit x;
+    struct vm_exit *x = &v->exit;
+    enum outcome outcome = OUTCOME_RETRY;
     bool halted = vmx_end_wait(v);
-    x.head = row->head;
-    if (row->decode)
-        row->decode(v, &x);
-    enum outcome outcome = exit_dispatch(v, &x);
-    return halted && outcome == OUTCOME_RETRY ? vmx_wake(v) : vmx_after_exit(v, &x, outcome);
+    if (likely(x->head == HEAD_TIMER)) {
+        exit_count(v, EXIT_TIMER);
+    } else {
+        if (row->decode)
+            row->decode(v, x);
+        outcome = exit_dispatch(v, x);
+    }
+    return halted && outcome == OUTCOME_RETRY ? vmx_wake(v) : vmx_after_exit(v, outcome);
 }
 
 /* An exit that is not one instruction's. */
 static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit_row *row)
 {
-    struct vm_exit x;
+    struct vm_exit *x = &v->exit;
     if (unlikely(vmx_of(v)->waits))
         return handle_wait(v, row);
-    x.head = row->head;
-    if (x.head == EXIT_HEAD(EXIT_TIMER, REASON_PREEMPTION_TIMER)) {
+    if (x->head == HEAD_TIMER) {
         exit_count(v, EXIT_TIMER);
         return vmx_time_is_up(v);
     }
     if (row->decode)
-        row->decode(v, &x);
-    enum outcome outcome = exit_handle(v, &x);
-    if (unlikely(outcome > OUTCOME_RETRY) || unlikely(x.slow_step))
-        return vmx_after_exit(v, &x, exit_end(v, &x, outcome));
+        row->decode(v, x);
+    enum outcome outcome = exit_handle(v, x);
+    if (unlikely(outcome > OUTCOME_RETRY) || unlikely(x->slow_step))
+        return vmx_after_exit(v, exit_end(v, x, outcome));
     if (outcome == OUTCOME_ADVANCE)
-        vmcs_set(GUEST_RIP, exit_step(v, &x));
+        vmcs_set(GUEST_RIP, exit_step(v, x));
     return vmx_resume(v);
 }
 
 /* An instruction's exit with a shadow or a single-step trap to mind. */
-static NOINLINE enum vmx_next handle_slow_step(struct vcpu *v, const struct vmx_exit_row *row,
-                                               struct vm_exit *x)
+static NOINLINE enum vmx_next handle_slow_step(struct vcpu *v, const struct vmx_exit_row *row)
 {
+    struct vm_exit *x = &v->exit;
     x->slow_step = true;
     if (row->decode)
         row->decode(v, x);
-    return vmx_after_exit(v, x, exit_dispatch(v, x));
+    return vmx_after_exit(v, exit_dispatch(v, x));
+}
+
+/* One without, whose handler did not just complete it. */
+static NOINLINE enum vmx_next handle_odd_outcome(struct vcpu *v, enum outcome outcome)
+{
+    return vmx_after_exit(v, exit_end(v, &v->exit, outcome));
 }
 
 __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
 {
     uint64_t reason = vmx_vmread(VMCS_EXIT_REASON);
-    struct vm_exit x;
+    struct vm_exit *x = &v->exit;
     if (unlikely(reason >= ARRAY_LEN(rows)))
         return odd_exit(v, (uint32_t)reason);
     const struct vmx_exit_row *row = &rows[reason];
     __asm__("" : "+r"(row)); /* computed once */
-    x.head = row->head;
+    x->head = row->head;
     if ((int64_t)row->head >= 0) /* HEAD_INSN is not set */
         return handle_event(v, row);
-    x.length = (uint8_t)vmcs_get(EXIT_INSTRUCTION_LENGTH);
+    x->length = (uint8_t)vmcs_get(EXIT_INSTRUCTION_LENGTH);
     vmx_vmread_to(VMCS_GUEST_RIP, &v->rip);
     v->rflags = vmcs_get(GUEST_RFLAGS);
     if (unlikely(v->rflags & RFLAGS_TF) ||
         unlikely(vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW))
-        return handle_slow_step(v, row, &x);
+        return handle_slow_step(v, row);
     if (row->decode)
-        row->decode(v, &x);
-    enum outcome outcome = exit_handle(v, &x);
+        row->decode(v, x);
+    __asm__ volatile("" : "+r"(v)); /* or x would be kept in a register that has to be saved */
+    enum outcome outcome = exit_handle(v, &v->exit);
     if (unlikely(outcome != OUTCOME_ADVANCE))
-        return vmx_after_exit(v, &x, exit_end(v, &x, outcome));
-    uint64_t rip = exit_step(v, &x);
+        return handle_odd_outcome(v, outcome);
+    uint64_t rip = exit_step(v, &v->exit);
     if (unlikely(v->requests) || unlikely(rdtsc() >= v->look_at))
-        return vmx_after_exit(v, &x, OUTCOME_ADVANCE);
+        return vmx_after_exit(v, OUTCOME_ADVANCE);
     vmcs_set(GUEST_RIP, rip);
     return VMX_RESUME_FAST;
 }

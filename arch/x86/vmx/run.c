@@ -17,8 +17,8 @@
 /* What a guest gets at least between two events, TSC ticks: with a timer that is due again before
  * its last interrupt has been injected it would execute nothing at all. */
 #define TIMER_MIN 256
-/* What passes at least from setting the timer until the guest runs: on any CPU, an instruction takes
- * a tick or more in this sum. */
+/* What passes at least from setting the timer until the guest runs: so many instructions, which in
+ * sum take a tick each or more. */
 #define ENTRY_TICKS 32
 
 #define ACTIVITY_ACTIVE 0
@@ -103,8 +103,8 @@ static bool look(struct vcpu *v, uint64_t now)
     return true;
 }
 
-/* The common case of what has come: the guest's own timer, and nothing else. True: its interrupt goes
- * in with the next entry. */
+/* The common case of what has come: the guest's own timer, and nothing else. True: its interrupt
+ * goes in with the next entry. */
 static inline bool own_timer(struct vcpu *v, uint64_t now)
 {
     if (now < v->event_at || now >= v->slice_end || v->requests || !vmx_inject_timer(v, now))
@@ -171,11 +171,11 @@ enum vmx_next vmx_wake(struct vcpu *v)
 
 /* --- the end of an exit, and the first entry --- */
 
-enum vmx_next vmx_after_exit(struct vcpu *v, const struct vm_exit *x, enum outcome outcome)
+enum vmx_next vmx_after_exit(struct vcpu *v, enum outcome outcome)
 {
     if (outcome == OUTCOME_ADVANCE || outcome == OUTCOME_BLOCK)
         vmcs_set(GUEST_RIP, v->rip);
-    else if (x->slow_step && outcome <= OUTCOME_FAULT)
+    else if (v->exit.slow_step && outcome <= OUTCOME_FAULT)
         vmx_cancel_step();
     if (outcome == OUTCOME_BLOCK && can_wait(v) && sched_wait_here(v))
         return wait_here(v);

@@ -126,8 +126,8 @@ enum outcome vmx_run(struct vcpu *v);
 /* What enter.S does after an exit has been handled. FAST: RBP and R12 to R15, which C preserves,
  * still hold the guest's values and are not loaded again. */
 enum vmx_next { VMX_LEAVE = 0, VMX_RESUME_FAST = 1, VMX_RESUME = 2 };
-/* The end of an exit that is not the common case; of an event's when the guest just goes on. */
-enum vmx_next vmx_after_exit(struct vcpu *v, const struct vm_exit *x, enum outcome outcome);
+/* The end of an exit, v->exit, that is not the common case; of an event, when the guest goes on. */
+enum vmx_next vmx_after_exit(struct vcpu *v, enum outcome outcome);
 enum vmx_next vmx_resume(struct vcpu *v);
 /* The preemption timer has exited. */
 enum vmx_next vmx_time_is_up(struct vcpu *v);
