@@ -422,7 +422,7 @@ static inline void access(struct vm *vm, struct bus *bus, uint64_t address, stru
     if (tag & (TAG_TIME | TAG_MASKS))
         advance_device(vm, r);
     bus_access_region(r, address, a);
-    if (tag)
+    if (tag & (a->write ? ~0u : ~(unsigned)TAG_MASKS)) /* of a read nothing comes for masks */
         follow_up(vm, r, tag, a->write);
 }
 

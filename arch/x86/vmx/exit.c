@@ -194,8 +194,10 @@ static void decode_plain_access(struct vcpu *v, struct vm_exit *x)
 static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t q = vmcs_get(EXIT_QUALIFICATION);
-    restore_nmi_blocking(q);
-    vmx_save_interrupted_event(v);
+    if (unlikely(vmcs_get(IDT_VECTORING_INFORMATION) & INFO_VALID))
+        vmx_save_interrupted_event(v);
+    else
+        restore_nmi_blocking(q);
     x->memory.gpa = GPA(vmcs_get(GUEST_PHYSICAL_ADDRESS));
     x->memory.read = q & BIT(0);
     x->memory.write = q & BIT(1);
@@ -269,16 +271,9 @@ static NOINLINE enum vmx_next handle_wait(struct vcpu *v, const struct vmx_exit_
     return halted && outcome == OUTCOME_RETRY ? vmx_wake(v) : vmx_after_exit(v, outcome);
 }
 
-/* An exit that is not one instruction's. */
-static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit_row *row)
+static NOINLINE enum vmx_next handle_other_event(struct vcpu *v, const struct vmx_exit_row *row)
 {
     struct vm_exit *x = &v->exit;
-    if (unlikely(vmx_of(v)->waits))
-        return handle_wait(v, row);
-    if (x->head == HEAD_TIMER) {
-        exit_count(v, EXIT_TIMER);
-        return vmx_time_is_up(v);
-    }
     if (row->decode)
         row->decode(v, x);
     enum outcome outcome = exit_handle(v, x);
@@ -287,6 +282,17 @@ static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit
     if (outcome == OUTCOME_ADVANCE)
         vmcs_set(GUEST_RIP, exit_step(v, x));
     return vmx_resume(v);
+}
+
+/* An exit that is not one instruction's. */
+static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit_row *row)
+{
+    if (unlikely(vmx_of(v)->waits))
+        return handle_wait(v, row);
+    if (v->exit.head != HEAD_TIMER)
+        return handle_other_event(v, row);
+    exit_count(v, EXIT_TIMER);
+    return vmx_time_is_up(v);
 }
 
 /* An instruction's exit with a shadow or a single-step trap to mind. */

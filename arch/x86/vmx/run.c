@@ -19,7 +19,7 @@
 #define TIMER_MIN 256
 /* What passes at least from setting the timer until the guest runs: so many instructions, which in
  * sum take a tick each or more. */
-#define ENTRY_TICKS 32
+#define ENTRY_TICKS 40
 
 #define ACTIVITY_ACTIVE 0
 #define ACTIVITY_HLT    1
@@ -115,11 +115,10 @@ static inline bool own_timer(struct vcpu *v, uint64_t now)
 
 enum vmx_next vmx_time_is_up(struct vcpu *v)
 {
-    uint64_t now = rdtsc();
-    if (likely(own_timer(v, now)))
+    if (likely(own_timer(v, rdtsc())))
         return VMX_RESUME_FAST;
     v->look_at = 0; /* whatever it was armed for */
-    return look(v, now) ? VMX_RESUME : VMX_LEAVE;
+    return look(v, rdtsc()) ? VMX_RESUME : VMX_LEAVE;
 }
 
 enum vmx_next vmx_resume(struct vcpu *v)
