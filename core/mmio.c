@@ -202,12 +202,10 @@ static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn
     }
 }
 
-enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
+static NOINLINE enum outcome the_long_way(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn in;
-    if (likely(x->memory.plain) && likely(mmio_move_again(v, x)))
-        return machine_after_io(v->vm);
     if (x->memory.fetch) {
         enum outcome outcome = code_pages_split(v, x->memory.gpa);
         if (outcome != OUTCOME_ADVANCE)
@@ -222,4 +220,11 @@ enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
     if (op == INSN_UNKNOWN || op == INSN_TRUNCATED)
         return unknown_instruction(v, x, rip, bytes, n);
     return execute(v, x, &in, rip, bytes);
+}
+
+enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
+{
+    if (likely(x->memory.plain) && likely(mmio_move_again(v, x)))
+        return machine_after_io(v->vm);
+    return the_long_way(v, x);
 }

@@ -338,10 +338,10 @@ int vlapic_fire(struct vlapic *v, uint64_t now)
     unsigned served = v->isr_words;
     /* Not masked, so the APIC is on. */
     if (unlikely(lvt & (VLAPIC_LVT_MASKED | VLAPIC_LVT_MODE)) || unlikely(now < v->now) ||
-        unlikely(vector < FIRST_LEGAL_VECTOR) || unlikely(v->irr_words | v->tmr_words) ||
-        !vlapic_timer_fires(&v->timer, now))
+        unlikely(v->irr_words | v->tmr_words) || !vlapic_timer_fires(&v->timer, now))
         return -1;
     int isr = set_highest(v, VLAPIC_ISR, &served), level = vector & 0xf0;
+    /* An illegal vector's level is 0: nothing lets it through. */
     if (level <= (vlapic_tpr(v) & 0xf0) || (isr >= 0 && level <= (isr & 0xf0)))
         return -1;
     v->isr_words = (uint8_t)served;

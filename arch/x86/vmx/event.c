@@ -58,11 +58,11 @@ static void update_apic(struct vcpu *v)
         set_tpr_threshold(v);
 }
 
-/* The same when the APIC's vector has been taken. Mostly nothing else waits, nor wants its EOI. */
+/* The same when the APIC's vector has been taken and nothing else is in IRR or TMR. */
 static inline void update_apic_taken(struct vcpu *v, uint8_t vector)
 {
     const struct vmx_vcpu *xv = vmx_of(v);
-    if (unlikely(v->apic.irr_words | v->apic.tmr_words) || unlikely(xv->eoi_exits))
+    if (unlikely(xv->eoi_exits))
         update_apic(v);
     else if (xv->apicv)
         vmcs_set(GUEST_INTERRUPT_STATUS, (uint16_t)(vector << 8)); /* SVI, and no RVI */
@@ -135,11 +135,9 @@ static inline bool has_more(const struct vcpu *v)
            (vmx_of(v)->proc_controls & windows) || (v->index == 0 && unlikely(v->vm->pic_intr));
 }
 
-/* v's APIC has moved vector to ISR. */
-static inline void deliver(struct vcpu *v, uint8_t vector)
+static inline void inject_vector(uint8_t vector)
 {
     vmcs_set(ENTRY_INTERRUPTION_INFORMATION, (uint32_t)BIT(31) | EVENT_EXTINT << 8 | vector);
-    update_apic_taken(v, vector);
 }
 
 /* What event_next() comes to in the common case. False: it has to be asked. */
@@ -149,7 +147,9 @@ static inline bool inject_interrupt(struct vcpu *v)
         return false;
     int vector = vlapic_take(&v->apic);
     if (vector >= 0)
-        deliver(v, (uint8_t)vector);
+        inject_vector((uint8_t)vector);
+    if (vector >= 0 && likely(!(v->apic.irr_words | v->apic.tmr_words)))
+        update_apic_taken(v, (uint8_t)vector);
     else
         update_apic(v);
     return true;
@@ -163,7 +163,8 @@ bool vmx_inject_timer(struct vcpu *v, uint64_t now)
     if (vector < 0)
         return false;
     v->event_at = UINT64_MAX;
-    deliver(v, (uint8_t)vector);
+    inject_vector((uint8_t)vector);
+    update_apic_taken(v, (uint8_t)vector);
     return true;
 }
 

@@ -178,9 +178,9 @@ static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
 
 static void decode_plain_access(struct vcpu *v, struct vm_exit *x)
 {
+    /* With 4 levels, since CPUID does not offer 5. */
     if (!(vmcs_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) ||
         !(vmcs_get(ENTRY_CONTROLS) & VMX_CTL(IA32E_MODE_GUEST)) ||
-        (vmcs_get(GUEST_CR4) & CR4_LA57) ||
         (v->dr_live && (vmcs_get(GUEST_DR7) & DR7_ENABLES)))
         return;
     x->memory.plain = true;
