@@ -40,6 +40,7 @@ struct cpu_sched {
     uint64_t heard;         /* host_interrupts() when it last looked for work of its own */
     uint64_t wait_begin;    /* TSC: since then `running` waits here ... */
     uint64_t wait_left;     /* ... and so many ticks of its slice were left */
+    uint64_t waited;        /* ticks that `running` has waited here in this turn */
 } __attribute__((aligned(64)));
 
 static struct cpu_sched cpus[CPU_MAX];
@@ -540,11 +541,11 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
         v->slice_end = min_u64(v->slice_end, t->begin + granule);
     c->running = v;
     lock_release(&c->lock);
-    v->look_at = 0;
+    v->look_at = c->waited = 0;
     if (unlikely(v->debug.attached))
         vcpu_request(v, REQUEST_DEBUG);
     enum outcome outcome = backend->run(v);
-    v->ran += host_now() - t->begin;
+    v->ran += host_now() - t->begin - c->waited;
     t->ran = true;
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
@@ -848,7 +849,7 @@ void sched_wait_over(struct vcpu *v)
     uint64_t now = host_idle_end(), slept = now - c->wait_begin;
     set_idle(me, false);
     c->paid_until += slept;
-    v->ran -= slept; /* which the turn's end will count */
+    c->waited += slept;
     v->slice_end = min_u64(v->slice_end, now + c->wait_left);
 }
 
