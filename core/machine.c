@@ -406,13 +406,14 @@ static COLD void odd_access(struct vm *vm, struct bus *bus, const struct bus_reg
 }
 
 /* Where nobody is, reads are all ones and writes go nowhere. */
-static inline void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+static inline void access_nobody(struct io_access *a)
 {
-    const struct bus_region *r = bus_find(bus, address);
-    if (unlikely(!r)) {
-        a->value = UINT64_MAX >> (64 - 8 * a->size);
-        return;
-    }
+    a->value = UINT64_MAX >> (64 - 8 * a->size);
+}
+
+static inline void access_region(struct vm *vm, struct bus *bus, const struct bus_region *r,
+                                 uint64_t address, struct io_access *a)
+{
     if (unlikely(a->size > r->max_width) ||
         unlikely(a->size > r->size - (address - r->base))) {
         odd_access(vm, bus, r, address, a);
@@ -424,6 +425,15 @@ static inline void access(struct vm *vm, struct bus *bus, uint64_t address, stru
     bus_access_region(r, address, a);
     if (tag & (a->write ? ~0u : ~(unsigned)TAG_MASKS)) /* of a read nothing comes for masks */
         follow_up(vm, r, tag, a->write);
+}
+
+static void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+{
+    const struct bus_region *r = bus_find(bus, address);
+    if (likely(r))
+        access_region(vm, bus, r, address, a);
+    else
+        access_nobody(a);
 }
 
 void machine_port_locked(struct vm *vm, uint16_t port, struct io_access *a)
@@ -440,8 +450,14 @@ void machine_port(struct vm *vm, uint16_t port, struct io_access *a)
 
 void machine_memory(struct vm *vm, gpa_t at, struct io_access *a)
 {
+    /* While a VM runs no region comes or goes. */
+    const struct bus_region *r = bus_find(&vm->memory_bus, at.v);
+    if (!r) {
+        access_nobody(a);
+        return;
+    }
     lock_take(&vm->lock);
-    access(vm, &vm->memory_bus, at.v, a);
+    access_region(vm, &vm->memory_bus, r, at.v, a);
     lock_release(&vm->lock);
 }
 
