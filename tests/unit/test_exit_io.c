@@ -64,6 +64,46 @@ static void in_merges_the_accumulator(void **state)
     assert_int_equal(vcpu.rip, 0x1006);
 }
 
+static uint64_t in(uint16_t port, unsigned size)
+{
+    vcpu.gpr[GPR_RAX] = UINT64_C(0x1122334455667788);
+    assert_int_equal(io(port, size, true), OUTCOME_ADVANCE);
+    return vcpu.gpr[GPR_RAX];
+}
+
+static void out_value(uint16_t port, unsigned size, uint32_t value)
+{
+    vcpu.gpr[GPR_RAX] = value;
+    assert_int_equal(io(port, size, false), OUTCOME_ADVANCE);
+}
+
+/* The ports that exit_io() reads and writes itself say what their devices would. */
+static void ports_that_are_one_word(void **state)
+{
+    (void)state;
+    out_value(0x21, 1, 0xb8);
+    out_value(0xa1, 1, 0x47);
+    assert_int_equal(in(0x21, 1), UINT64_C(0x11223344556677b8));
+    assert_int_equal(in(0xa1, 1), UINT64_C(0x1122334455667747));
+    out_value(0xcf8, 4, 0x80001234);
+    assert_int_equal(in(0xcf8, 4), 0x80001234);
+    assert_int_equal(in(0xcf8, 1), UINT64_C(0x11223344556677ff)); /* no such access */
+    out_value(0x80, 1, 0x1a5);
+    assert_int_equal(vm.debug.post, 0xa5);
+    out_value(0x80, 2, 0xff5a); /* a wider one: the device's own way */
+    assert_int_equal(vm.debug.post, 0x5a);
+}
+
+/* The next read after a poll command is an acknowledge, at either port; then comes the mask. */
+static void a_polled_pic_is_no_word(void **state)
+{
+    (void)state;
+    out_value(0x21, 1, 0xb8);
+    out_value(0x20, 1, 0x0c);
+    assert_int_equal(in(0x21, 1) & 0xff, 0); /* nothing waits */
+    assert_int_equal(in(0x21, 1) & 0xff, 0xb8);
+}
+
 static void in_from_nobody(void **state)
 {
     (void)state;
@@ -588,6 +628,8 @@ int main(void)
         cmocka_unit_test_setup(hypercall_waits_for_the_console, setup),
         cmocka_unit_test_setup(hypercall_yield, setup),
         cmocka_unit_test_setup(hypercall_exit, setup),
+        cmocka_unit_test_setup(ports_that_are_one_word, setup),
+        cmocka_unit_test_setup(a_polled_pic_is_no_word, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -382,6 +382,21 @@ static void self_ipi_by_the_icr_the_short_way(void **state)
     assert_false(vlapic_self_ipi(&v, 0x40077));
 }
 
+static void initial_count_the_short_way(void **state)
+{
+    (void)state;
+    assert_false(vlapic_start_timer(&v, 100, 1000)); /* masked */
+    assert_true(wr(0x832, 0x20050));                 /* periodic */
+    assert_false(vlapic_start_timer(&v, 100, 1000));
+    assert_true(wr(0x832, 0x50) && wr(0x83e, 0xb));
+    assert_false(vlapic_start_timer(&v, 0, 1000));
+    assert_false(vlapic_start_timer(&v, BIT(32), 1000));
+    assert_true(vlapic_start_timer(&v, 100, 1000));
+    assert_int_equal(vlapic_deadline(&v), 1100);
+    assert_int_equal(rd(0x838), 100);
+    assert_false(vlapic_start_timer(&v, 50, 1050)); /* while it runs */
+}
+
 static void written_by_hardware(void **state)
 {
     (void)state;
@@ -427,6 +442,7 @@ int main(void)
         cmocka_unit_test_setup(memory_is_silent, setup_x2apic),
         cmocka_unit_test_setup(icr64, setup_x2apic),
         cmocka_unit_test_setup(self_ipi, setup_x2apic),
+        cmocka_unit_test_setup(initial_count_the_short_way, setup_x2apic),
         cmocka_unit_test_setup(self_ipi_by_the_icr_the_short_way, setup_x2apic),
         cmocka_unit_test_setup(written_by_hardware, setup_x2apic),
         cmocka_unit_test_setup(target_in_x2apic_mode, setup_x2apic),
