@@ -935,20 +935,32 @@ static bool lines_need_us(void)
     return unlikely(host_lines_late()) && (gdb_has_session() || control_has_session());
 }
 
+/* The operator has had a whole round: what starts or ends comes first in the next one, or a long
+ * answer would hold a `vm destroy` up. */
+static bool vms_first;
+
+static bool work_on_vms(void)
+{
+    if (!vm_work())
+        return false;
+    host_enter_domain(0);
+    return true;
+}
+
 /* What the boot CPU does besides running vCPUs: a piece of it. False: there was nothing to do. Who
  * waits for this CPU waits for one of the two at most, the operator or a VM that starts or ends. */
 static bool boot_cpu_work(void)
 {
     uint64_t begin = host_now();
+    bool first = vms_first;
+    vms_first = false;
+    if (first && work_on_vms())
+        return true;
     console_poll();
     gdb_poll();
     stat_poll();
-    if (host_now() - begin > granule / 4)
-        return true;
-    if (!vm_work())
-        return false;
-    host_enter_domain(0);
-    return true;
+    vms_first = host_now() - begin > granule / 4;
+    return vms_first || work_on_vms();
 }
 
 void sched_run(bool stop_when_idle)
