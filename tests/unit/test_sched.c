@@ -35,6 +35,11 @@ static void lock_release_here(struct lock *l)
 }
 #define lock_release lock_release_here
 #include "core/sched.c"
+#include "core/sched_boot.c"
+#include "core/sched_control.c"
+#include "core/sched_halt.c"
+#include "core/sched_turn.c"
+#include "core/sched_wake.c"
 #undef lock_release
 
 #define CPUS  4u
@@ -374,8 +379,8 @@ static int setup(void **state)
     memset(loaded, 0, sizeof(loaded));
     memset(kicked, 0, sizeof(kicked));
     memset(current, 0, sizeof(current));
-    memset(cpus, 0, sizeof(cpus));
-    memset(idle, 0, sizeof(idle));
+    memset(sched_cpus, 0, sizeof(sched_cpus));
+    memset(sched_idle, 0, sizeof(sched_idle));
     memset(held_by, 0, sizeof(held_by));
     me = stops = off = domain = 0;
     now = 1000000;
@@ -384,7 +389,7 @@ static int setup(void **state)
     in_device_time = NULL;
     sched_init(SLICE);
     for (unsigned i = 0; i < CPUS; i++)
-        cpus[i].paid_until = now;
+        sched_cpus[i].paid_until = now;
     for (unsigned i = 0; i < VMS; i++) {
         vm[i].slot = i;
         vm[i].vcpu_count = EACH;
@@ -415,7 +420,7 @@ static void look_at(struct vcpu *v, void *arg)
     (void)arg;
     assert_ptr_equal(current[me], v);
     /* Or CPU 2 could pick it while it is here. */
-    assert_true(lock_held(&cpus[2].lock));
+    assert_true(lock_held(&sched_cpus[2].lock));
     looked = true;
 }
 
@@ -433,15 +438,15 @@ static void test_a_vcpu_that_wakes_elsewhere_can_only_be_inspected_under_its_new
     struct vcpu *v = &vcpu[0][0];
     sched_start(v, false);
     v->cpu = 1;
-    cpus[1].running = &vcpu[1][0]; /* its home is busy ... */
-    set_idle(2, true);             /* ... and another CPU is not */
+    sched_cpus[1].running = &vcpu[1][0]; /* its home is busy ... */
+    sched_set_idle(2, true);             /* ... and another CPU is not */
     looked = false;
     me = 1;
     on_release = inspect_from_boot_cpu; /* when v is QUEUED on no list */
     wake(v);
     assert_true(looked);
     assert_int_equal(v->cpu, 2);
-    assert_int_equal(cpus[2].queue.count, 1);
+    assert_int_equal(sched_cpus[2].queue.count, 1);
     assert_int_equal(loaded[0][0], 0);
 }
 
@@ -449,7 +454,7 @@ static void sibling_halts(void)
 {
     in_collect = NULL;
     vcpu[0][1].wake_on_interrupt = false;
-    assert_true(may_halt(&vcpu[0][1]));
+    assert_true(sched_may_halt(&vcpu[0][1]));
 }
 
 static void test_a_vm_is_not_over_while_an_nmi_is_on_its_way(void **state)
@@ -458,17 +463,17 @@ static void test_a_vm_is_not_over_while_an_nmi_is_on_its_way(void **state)
     struct vcpu *v = &vcpu[0][0];
     vm[0].vcpu_count = 2;
     v->halted = true;
-    assert_true(may_halt(v));
+    assert_true(sched_may_halt(v));
     vcpu_request(v, REQUEST_NMI);
     in_collect = sibling_halts; /* the request has been taken, v does not know of it yet */
-    assert_false(still_halted(v, now));
+    assert_false(sched_still_halted(v, now));
     assert_int_equal(stops, 0);
     assert_int_equal(vm[0].hopeless, 1);
     /* And it is over when v halts again. */
     v->halted = true;
     v->nmi_pending = false;
     v->requests = 0;
-    assert_false(may_halt(v));
+    assert_false(sched_may_halt(v));
     assert_int_equal(stops, 1);
 }
 
@@ -476,13 +481,13 @@ static void test_one_idle_cpu_is_kicked_for_each_that_waits(void **state)
 {
     (void)state;
     for (unsigned i = 1; i < CPUS; i++)
-        set_idle(i, true);
-    note_wanted(&cpus[0], &vcpu[0][0]);
-    cpus[0].queue.count = 2;
-    share(&cpus[0]);
+        sched_set_idle(i, true);
+    sched_note_wanted(&sched_cpus[0], &vcpu[0][0]);
+    sched_cpus[0].queue.count = 2;
+    share(&sched_cpus[0]);
     assert_int_equal(kicked[1] + kicked[2] + kicked[3], 2);
-    cpus[0].queue.count = 5;
-    share(&cpus[0]);
+    sched_cpus[0].queue.count = 5;
+    share(&sched_cpus[0]);
     assert_int_equal(kicked[1] + kicked[2] + kicked[3], 5);
 }
 
@@ -491,15 +496,15 @@ static void queue_on_0(struct vcpu *v, uint64_t allowed)
 {
     v->cpus_allowed[0] = allowed;
     v->state = VCPU_QUEUED;
-    lock_take(&cpus[0].lock);
-    join(&cpus[0], 0, v);
-    lock_release(&cpus[0].lock);
+    lock_take(&sched_cpus[0].lock);
+    sched_join(&sched_cpus[0], 0, v);
+    lock_release(&sched_cpus[0].lock);
 }
 
 static unsigned kicks_by_share(void)
 {
     memset(kicked, 0, sizeof(kicked));
-    share(&cpus[0]);
+    share(&sched_cpus[0]);
     return kicked[1] + kicked[2] + kicked[3];
 }
 
@@ -509,30 +514,30 @@ static void test_an_idle_cpu_that_may_run_nobody_is_left_alone(void **state)
     bool later = false;
     (void)state;
     queue_on_0(&vcpu[0][0], BIT(0));
-    set_idle(1, true);
+    sched_set_idle(1, true);
     assert_int_equal(kicks_by_share(), 0);
     /* One that may run there; it finds it, but its state is still in CPU 0's registers. */
     struct vcpu *v = &vcpu[0][1];
     queue_on_0(v, BIT(0) | BIT(1));
     assert_int_equal(kicks_by_share(), 1);
     v->held_by = 1;
-    assert_null(steal_from(&cpus[0], &cpus[1], 1, &later));
+    assert_null(steal_from(&sched_cpus[0], &sched_cpus[1], 1, &later));
     assert_true(later);
     assert_int_equal(kicks_by_share(), 1);
     v->held_by = 0;
     later = false;
-    assert_ptr_equal(steal_from(&cpus[0], &cpus[1], 1, &later), v);
+    assert_ptr_equal(steal_from(&sched_cpus[0], &sched_cpus[1], 1, &later), v);
     assert_int_equal(v->cpu, 1);
     /* Nobody else may go there: that is found out once. */
-    runq_remove(&cpus[1].queue, &v->run);
+    runq_remove(&sched_cpus[1].queue, &v->run);
     assert_int_equal(kicks_by_share(), 1);
-    assert_null(steal_from(&cpus[0], &cpus[1], 1, &later));
+    assert_null(steal_from(&sched_cpus[0], &sched_cpus[1], 1, &later));
     assert_false(later);
     assert_int_equal(kicks_by_share(), 0);
     /* Until one may: by its pin, or one that has just been queued. */
     sched_set_pin(&vcpu[0][0], (const uint64_t[CPU_WORDS]){BIT(1)});
     assert_int_equal(kicks_by_share(), 1);
-    note_unwanted(&cpus[0], 1);
+    sched_note_unwanted(&sched_cpus[0], 1);
     queue_on_0(&vcpu[0][2], BIT(1));
     assert_int_equal(kicks_by_share(), 1);
 }
@@ -578,7 +583,7 @@ static void test_a_cpu_that_cannot_have_what_it_wants_to_steal_answers_calls(voi
     sched_start(&vcpu[0][0], true);
     vcpu[0][0].held_by = 2; /* CPU 1, which waits for the answer before it goes on */
     vcpu[0][0].cpus_allowed[0] |= BIT(2);
-    assert_false(steal(&cpus[2], 2)); /* but in a moment */
+    assert_false(steal(&sched_cpus[2], 2)); /* but in a moment */
     assert_true(cpu_2_answers());
 }
 
@@ -623,13 +628,13 @@ static void test_who_wakes_with_others_lets_them_run_soon(void **state)
     vcpu[0][0].cpus_allowed[0] = vcpu[1][0].cpus_allowed[0] = BIT(0);
     sched_start(&vcpu[0][0], true);
     sched_start(&vcpu[1][0], true);
-    assert_true(pass(&cpus[0], 0));
+    assert_true(pass(&sched_cpus[0], 0));
     assert_int_equal(room, SLICE / 10);
     assert_int_equal(vcpu[0][0].switches, 1);
-    assert_true(pass(&cpus[0], 0)); /* nobody else has woken */
+    assert_true(pass(&sched_cpus[0], 0)); /* nobody else has woken */
     assert_int_equal(room, SLICE);
     assert_int_equal(vcpu[1][0].switches, 1);
-    assert_true(pass(&cpus[0], 0)); /* what was left of its turn */
+    assert_true(pass(&sched_cpus[0], 0)); /* what was left of its turn */
     assert_int_equal(room, SLICE - SLICE / 10);
     assert_int_equal(vcpu[0][0].switches, 2);
 }
@@ -648,7 +653,7 @@ static void test_what_a_vm_leaves_in_the_cpu_is_cleaned_before_another_runs(void
     sched_start(&vcpu[0][0], true);
     sched_start(&vcpu[1][0], true);
     for (unsigned i = 0; i < 2 * SLICE / 100; i++)
-        (void)pass(&cpus[0], 0);
+        (void)pass(&sched_cpus[0], 0);
     assert_true(vcpu[0][0].ran > 0 && vcpu[1][0].ran > 0);
 }
 
@@ -666,18 +671,18 @@ static void test_a_vm_pays_for_the_time_of_its_devices(void **state)
     v->cpus_allowed[0] = BIT(0);
     cap_set(&vm[0].cap, 50);
     now += 2 * SLICE; /* the bucket fills, not to its brim */
-    cpus[0].paid_until = now;
+    sched_cpus[0].paid_until = now;
     sched_start(v, true);
-    (void)pass(&cpus[0], 0);
+    (void)pass(&sched_cpus[0], 0);
     int64_t credit = v->run.credit;
     uint64_t tokens = cap_left(&vm[0].cap, now), begin = now;
     sched_set_timer(&vm[0].timer, now);
     in_device_time = device_time_500;
-    (void)pass(&cpus[0], 0);
+    (void)pass(&sched_cpus[0], 0);
     assert_int_equal(now - begin, 600);
     assert_int_equal(credit - v->run.credit, 600);
     assert_int_equal(tokens + 600 / 2 - cap_left(&vm[0].cap, now), 600);
-    (void)pass(&cpus[0], 0);
+    (void)pass(&sched_cpus[0], 0);
     assert_int_equal(credit - v->run.credit, 700); /* once */
 }
 
@@ -694,11 +699,11 @@ static void test_a_vcpu_that_is_woken_in_vain_pays_for_it(void **state)
     v->halted = true;
     sched_start(v, true);
     in_collect = take_40;
-    (void)pass(&cpus[0], 0);
+    (void)pass(&sched_cpus[0], 0);
     assert_int_equal(v->state, VCPU_BLOCKED);
     int64_t credit = v->run.credit;
     sched_notify(v, REQUEST_EVENT);
-    (void)pass(&cpus[0], 0);
+    (void)pass(&sched_cpus[0], 0);
     assert_int_equal(v->state, VCPU_BLOCKED);
     assert_int_equal(credit - v->run.credit, 40);
 }
@@ -718,12 +723,12 @@ static enum outcome run_and_wait(struct vcpu *v)
     waited = sched_wait_here(v);
     if (!waited)
         return OUTCOME_BLOCK;
-    assert_true(is_idle(me));
+    assert_true(sched_is_idle(me));
     now += 5000;
     if (while_it_waits)
         while_it_waits(v);
     sched_wait_over(v);
-    assert_false(is_idle(me));
+    assert_false(sched_is_idle(me));
     woken = !sched_still_waits(v);
     if (!woken)
         return OUTCOME_BLOCK;
@@ -756,8 +761,8 @@ static void test_who_waits_in_place_pays_for_what_it_runs(void **state)
     (void)state;
     struct vcpu *v = start_one_that_waits();
     while_it_waits = wake_it;
-    cpus[1].paid_until = now;
-    (void)pass(&cpus[1], 1);
+    sched_cpus[1].paid_until = now;
+    (void)pass(&sched_cpus[1], 1);
     assert_true(waited && woken);
     assert_int_equal(v->ran, 200);
     assert_int_equal(v->run.credit, SLICE - 200);
@@ -776,7 +781,7 @@ static void test_who_waits_in_place_is_woken_by_what_it_waits_for(void **state)
     (void)state;
     struct vcpu *v = start_one_that_waits();
     while_it_waits = nothing_of_interest;
-    (void)pass(&cpus[1], 1);
+    (void)pass(&sched_cpus[1], 1);
     assert_true(waited && !woken);
     assert_int_equal(v->state, VCPU_BLOCKED);
     sched_notify(v, REQUEST_NMI);
@@ -785,7 +790,7 @@ static void test_who_waits_in_place_is_woken_by_what_it_waits_for(void **state)
 
 static void somebody_is_queued(void)
 {
-    cpus[2].queue.count = 1;
+    sched_cpus[2].queue.count = 1;
 }
 
 static void something_is_due(void)
@@ -811,8 +816,8 @@ static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
         setup(NULL);
         (void)start_one_that_waits();
         before_wait = duties[i];
-        (void)pass(&cpus[1], 1);
-        assert_false(waited || is_idle(1));
+        (void)pass(&sched_cpus[1], 1);
+        assert_false(waited || sched_is_idle(1));
     }
     setup(NULL);
     struct vcpu *v = &vcpu[0][0];
@@ -820,9 +825,9 @@ static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
     before_wait = an_interrupt_has_come;
     me = 0; /* whose console it may be for */
     v->cpus_allowed[0] = BIT(0);
-    cpus[0].heard = interrupts;
-    (void)pass(&cpus[1], 1); /* sends it there */
-    (void)pass(&cpus[0], 0);
+    sched_cpus[0].heard = interrupts;
+    (void)pass(&sched_cpus[1], 1); /* sends it there */
+    (void)pass(&sched_cpus[0], 0);
     assert_int_equal(v->state, VCPU_BLOCKED);
     assert_false(waited);
 }
