@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who may give orders: the console's password, the wait after a wrong one, the lock of a console
- * where nobody types. What the terminal looks like meanwhile is console.c's. Boot CPU only, but for
- * access_locked().
+ * where nobody types. What the terminal looks like meanwhile is console_lock.c's. Boot CPU only,
+ * but for access_locked().
  */
 #ifndef CORE_ACCESS_H
 #define CORE_ACCESS_H

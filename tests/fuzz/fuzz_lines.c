@@ -2,7 +2,7 @@
 /*
  * What a guest prints, as lines: no control byte but tab comes out, nothing but whole UTF-8
  * characters, no line is too long; and the text of one hypercall never becomes more bytes on the
- * console than core/console.c makes sure of before it.
+ * console than core/console_output.c makes sure of before it.
  */
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 #include "core/lines.h"
 
 #define PREFIX      36    /* "[NAME] " and CR LF, the name being as long as it may */
-#define ROOM_NEEDED 45056 /* core/console.c */
+#define ROOM_NEEDED 45056 /* core/console_output.c */
 
 static size_t written;
 

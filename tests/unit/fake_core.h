@@ -28,6 +28,8 @@
 #include "core/vcpu.c"
 #include "core/interrupt.c"
 #include "core/machine.c"
+#include "core/machine_console.c"
+#include "core/machine_io.c"
 #include "core/exit.c"
 #include "core/io_exit.c"
 #include "core/linear.c"
