@@ -130,16 +130,17 @@ void console_poll(void)
     host_console_poll();
     control_poll();
     key_poll();
-    console_guest_poll();
+    if (console.guest)
+        console_guest_poll();
     /* The configuration wants it, no command. */
-    if (console_guest_asked() && console.mode == CONSOLE_PROMPT && !access_locked())
+    if (console.guest_next && console.mode == CONSOLE_PROMPT && !access_locked())
         answered();
     console_lock_poll();
-    console_keys_read();
+    bool keys = console_keys_read();
     do {
         if (console.mode == CONSOLE_ANSWER)
             move_answer();
         if (console.mode == CONSOLE_LOG)
             console_log_move();
-    } while (console_keys_use());
+    } while (keys && console_keys_use());
 }

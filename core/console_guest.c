@@ -7,17 +7,9 @@
 #include "core/lib/ring.h"
 #include "core/machine.h"
 
-static struct vm *attached;
-static struct vm *next; /* once the answer is out */
-
 void console_attach(struct vm *vm)
 {
-    next = vm;
-}
-
-bool console_guest_asked(void)
-{
-    return next != NULL;
+    console.guest_next = vm;
 }
 
 static bool has_console(const struct vm *vm)
@@ -37,8 +29,8 @@ static void replay(const struct vm *vm)
 
 bool console_guest_enter(void)
 {
-    struct vm *vm = next;
-    next = NULL;
+    struct vm *vm = console.guest_next;
+    console.guest_next = NULL;
     if (!vm || !has_console(vm))
         return false;
     log_lock();
@@ -48,17 +40,17 @@ bool console_guest_enter(void)
     lock_take(&vm->lock);
     replay(vm);
     vm->attached = true; /* from here on its bytes come by themselves */
-    attached = vm;
+    console.guest = vm;
     lock_release(&vm->lock);
     return true;
 }
 
 void console_guest_leave(void)
 {
-    struct vm *vm = attached;
+    struct vm *vm = console.guest;
     lock_take(&vm->lock);
     vm->attached = false;
-    attached = NULL;
+    console.guest = NULL;
     lock_release(&vm->lock);
     log_lock();
     console.mode = CONSOLE_PROMPT;
@@ -69,7 +61,7 @@ void console_guest_leave(void)
 /* The VM whose console this is has ended. */
 static void lost_guest(void)
 {
-    struct vm *vm = attached;
+    struct vm *vm = console.guest;
     console_guest_leave();
     log_info("detached: vm %s has ended: %s", vm->name, vm->end_text);
     console_show_prompt();
@@ -77,25 +69,25 @@ static void lost_guest(void)
 
 void console_guest_poll(void)
 {
-    if (attached && !has_console(attached))
+    if (!has_console(console.guest))
         lost_guest();
 }
 
 void console_forget(const struct vm *vm)
 {
-    if (next == vm)
-        next = NULL;
-    if (attached == vm)
+    if (console.guest_next == vm)
+        console.guest_next = NULL;
+    if (console.guest == vm)
         lost_guest();
 }
 
 void console_guest_key(char c)
 {
     if (c != CONSOLE_ESCAPE) {
-        machine_input(attached, &c, 1);
+        machine_input(console.guest, &c, 1);
         return;
     }
-    struct vm *vm = attached;
+    struct vm *vm = console.guest;
     console_guest_leave();
     log_info("detached from %s", vm->name);
     console_show_prompt();
@@ -104,5 +96,5 @@ void console_guest_key(char c)
 /* What ends takes all there is: nobody reads it any more. */
 bool console_guest_ready(void)
 {
-    return attached->state != VM_RUNNING || vuart_room(&attached->uart);
+    return console.guest->state != VM_RUNNING || vuart_room(&console.guest->uart);
 }

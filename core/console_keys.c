@@ -32,7 +32,7 @@ bool console_keys_to_job(void)
     return ring_used(&ahead) && job_key(first()) && ring_get(&ahead, &c);
 }
 
-void console_keys_read(void)
+bool console_keys_read(void)
 {
     int c;
     while (ring_room(&ahead) && (c = control_next_key()) >= 0) {
@@ -44,6 +44,7 @@ void console_keys_read(void)
         else
             ring_put(&ahead, (char)c);
     }
+    return ring_used(&ahead) != 0;
 }
 
 static void to_prompt(char c)
@@ -88,6 +89,6 @@ bool console_keys_use(void)
     if (!ready() || !ring_get(&ahead, &c))
         return false;
     key(c);
-    console_keys_read();
+    (void)console_keys_read();
     return true;
 }

@@ -22,6 +22,8 @@ struct console {
     uint8_t mode;      /* enum console_mode; other CPUs read it with the lock */
     uint64_t typed_at; /* TSC; other CPUs read it */
     struct console_terminal terminal;
+    struct vm *guest;      /* whose console it is, or NULL */
+    struct vm *guest_next; /* whose it is to be once the answer is out */
 };
 extern struct console console;
 
@@ -41,11 +43,9 @@ void console_output(void *ctx, const char *text, size_t len);
 /* After an answer: the terminal becomes the console of the VM that was asked for. False: none was,
  * or it has none any more. */
 bool console_guest_enter(void);
-/* True: one has been asked for. */
-bool console_guest_asked(void);
 /* To the prompt, which is not drawn. */
 void console_guest_leave(void);
-/* Its VM may have ended. */
+/* Its VM may have ended; there is one. */
 void console_guest_poll(void);
 void console_guest_key(char c);
 /* Its serial port takes a key. */
@@ -71,8 +71,9 @@ void console_lock_now(void);
 void console_lock_try(void);
 
 /* --- console_keys.c --- */
-/* Fetches what was typed, so that the keys that end something work however deaf it is. */
-void console_keys_read(void);
+/* Fetches what was typed, so that the keys that end something work however deaf it is. True: some
+ * key waits. */
+bool console_keys_read(void);
 /* Uses the next key. False: there is none, or it has to wait. */
 bool console_keys_use(void);
 /* One waits. */
