@@ -174,19 +174,6 @@ void consoles_close_screen(void)
 
 /* --- bytes --- */
 
-/* Terminals want CR LF. */
-static void uart_text(const char *text, size_t len)
-{
-    for (size_t start = 0, i = 0; i <= len; i++) {
-        if (i < len && text[i] != '\n')
-            continue;
-        uart_write(&console_uart, text + start, i - start);
-        if (i < len)
-            uart_write(&console_uart, "\r\n", 2);
-        start = i + 1;
-    }
-}
-
 static void draw(void)
 {
     if (!screen_on || !__atomic_exchange_n(&stale, false, __ATOMIC_ACQUIRE))
@@ -202,7 +189,7 @@ void host_console_write(const char *text, size_t len)
         for (size_t i = 0; i < len; i++)
             out8(DEBUG_PORT, (uint8_t)text[i]);
     if (!frames_only)
-        uart_text(text, len);
+        uart_write_text(&console_uart, text, len);
     if (screen_on)
         framebuffer_put(&screen, text, len);
     lock_release(&console_lock);

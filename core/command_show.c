@@ -205,6 +205,8 @@ static void show_vcpu(const struct call *c, struct vcpu *v)
         ticks_ms(v->ran), v->switches);
     if (v->state == VCPU_BLOCKED && v->waits_for_startup)
         SAY(c, ", waits for its start-up IPI");
+    else if (v->state == VCPU_BLOCKED && v->stalled)
+        SAY(c, ", waits for room on the console");
     else if (v->state == VCPU_BLOCKED && v->wake_at == UINT64_MAX)
         SAY(c, ", waits for an event");
     else if (v->state == VCPU_BLOCKED)

@@ -25,8 +25,6 @@ uint64_t console_deadline(void);
 bool console_has_room(void);
 /* Bytes of attached guests that found no room all the same. */
 uint64_t console_lost(void);
-/* A guest's line; shown unless another guest's console is attached, kept in the log always. */
-void console_vm_line(struct vm *vm, const char *line, size_t len);
 /* A guest's bytes: remembered for who attaches later, and shown while attached. The VM's lock is
  * held. */
 void console_vm_raw(struct vm *vm, const char *text, size_t len);

@@ -11,9 +11,9 @@
 #include "core/lib/ring.h"
 #include "core/lib/string.h"
 
-/* What one exit adds at most, but for what is senseless: a hypercall's text as lines of one byte,
- * with their prefixes. It is room for what guests on many CPUs print at once, too. What finds none
- * all the same is in the log only. */
+/* What one exit adds at most: a hypercall's text as empty lines, with their prefixes. It is room
+ * for what guests on many CPUs print at once, too. What finds none all the same is in the log
+ * only. */
 #define ROOM_NEEDED 45056
 /* While the operator types, guests may fill no more than the first 2 KiB of the 64 KiB in front of
  * the line: that is how long an echo waits behind them. */
@@ -37,13 +37,15 @@ static bool fits(size_t len)
     return host_console_room() >= 2 * len + HOST_ROOM_KEPT;
 }
 
-/* A guest's line for which the line has no room now. Its CPU has interrupts off and locks: it must
+/* A guest's lines for which the line has no room now. Its CPU has interrupts off and locks: it must
  * not wait. */
 static bool must_skip(const char *text, size_t len)
 {
-    bool skip = len && text[0] == '[' && !fits(len);
-    skipped += skip;
-    return skip;
+    if (!len || text[0] != '[' || fits(len))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        skipped += text[i] == '\n';
+    return true;
 }
 
 static void say_skipped(void)
@@ -89,15 +91,10 @@ uint64_t console_lost(void)
     return __atomic_load_n(&lost, __ATOMIC_RELAXED);
 }
 
-void console_vm_line(struct vm *vm, const char *text, size_t len)
-{
-    log_vm_line(vm->name, text, len);
-}
-
 void console_vm_raw(struct vm *vm, const char *text, size_t len)
 {
-    for (size_t i = 0; vm->scrollback.buf && i < len; i++)
-        ring_push(&vm->scrollback, text[i]);
+    if (vm->scrollback.buf)
+        ring_push(&vm->scrollback, text, len);
     if (vm->attached && fits(len))
         host_console_write(text, len);
     else if (vm->attached)

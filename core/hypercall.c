@@ -54,7 +54,7 @@ static enum outcome hypercall_CONSOLE_WRITE(struct hypercall *h)
     }
     /* A console that is behind makes the caller wait, not the text get lost: it calls again. */
     if (!console_has_room()) {
-        sched_give_way(h->v);
+        sched_stall(h->v);
         return OUTCOME_RETRY;
     }
     machine_console(vm, text, len);

@@ -106,8 +106,8 @@ static void keep_breakpoint_met(struct vcpu *v)
     backend->set_reg(v, VREG_RFLAGS, backend->get_reg(v, VREG_RFLAGS) | RFLAGS_RF);
 }
 
-/* Whether the console takes what v is about to write; if not, v has given its turn up. Our own UART
- * may be what v keeps busy: under Bochs a guest with IF clear takes no exit for a physical
+/* Whether the console takes what v is about to write; if not, v sleeps before it tries again. Our
+ * own UART may be what v keeps busy: under Bochs a guest with IF clear takes no exit for a physical
  * interrupt (docs/hardware.md), so it is let in here. */
 static bool console_for(struct vcpu *v)
 {
@@ -115,7 +115,7 @@ static bool console_for(struct vcpu *v)
     if (likely(console_has_room()))
         return true;
     keep_breakpoint_met(v);
-    sched_give_way(v);
+    sched_stall(v);
     return false;
 }
 

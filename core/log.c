@@ -7,6 +7,7 @@
 #include "core/host.h"
 #include "core/lib/lock.h"
 #include "core/lib/ring.h"
+#include "core/lib/string.h"
 
 /* The ring, and what the output keeps of its own: the prompt. */
 static struct lock lock = LOCK_INIT(LOCK_ORDER_LOG, "log");
@@ -35,8 +36,7 @@ void log_sink(void *ctx, const char *text, size_t len)
         stamps[stamp_count % STAMPS].at = ring.head;
         stamps[stamp_count++ % STAMPS].ms = ms;
     }
-    for (size_t i = 0; i < len; i++)
-        ring_push(&ring, text[i]);
+    ring_push(&ring, text, len);
     if (output)
         output(NULL, text, len);
     else
@@ -100,13 +100,32 @@ LOG_FUNCTION(log_info, "")
 LOG_FUNCTION(log_warn, "warning: ")
 LOG_FUNCTION(log_error, "error: ")
 
-void log_vm_line(const char *vm, const char *text, size_t len)
+/* --- guests' lines --- */
+
+void log_vm_end(struct log_vm_lines *l)
 {
-    struct line l = {.used = 0};
-    fmt_write(line_sink, &l, "[%s] ", vm);
-    line_sink(&l, text, len);
-    l.text[l.used++] = '\n';
-    log_sink(NULL, l.text, l.used);
+    if (l->used)
+        log_sink(NULL, l->text, l->used);
+    l->used = 0;
+}
+
+static void add(struct log_vm_lines *l, const char *text, size_t len)
+{
+    memcpy(l->text + l->used, text, len);
+    l->used += len;
+}
+
+void log_vm_line(struct log_vm_lines *l, const char *line, size_t len)
+{
+    size_t name = strlen(l->vm);
+    len = min_u64(len, LOG_VM_LINE_MAX);
+    if (l->used + name + len + 4 > sizeof(l->text))
+        log_vm_end(l);
+    add(l, "[", 1);
+    add(l, l->vm, name);
+    add(l, "] ", 2);
+    add(l, line, len);
+    add(l, "\n", 1);
 }
 
 /* --- reading --- */

@@ -27,8 +27,22 @@ void log_lines(void *ctx, const char *text, size_t len);
 void log_lock(void);
 void log_unlock(void);
 
-/* A finished line of a guest's output. */
-void log_vm_line(const char *vm, const char *line, size_t len);
+/* Finished lines of a guest's output, in pieces: a redrawn prompt costs more than a short line. */
+struct log_vm_lines {
+    const char *vm;
+    char text[1024];
+    size_t used;
+};
+static inline void log_vm_begin(struct log_vm_lines *l, const char *vm)
+{
+    l->vm = vm;
+    l->used = 0;
+}
+/* A line of at most LOG_VM_LINE_MAX bytes. */
+#define LOG_VM_LINE_MAX 512
+void log_vm_line(struct log_vm_lines *l, const char *line, size_t len);
+/* What has not been sent yet. */
+void log_vm_end(struct log_vm_lines *l);
 
 /* Lines that the ring still holds. */
 struct log_line {

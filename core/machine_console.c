@@ -7,11 +7,11 @@
 
 #include "core/console.h"
 #include "core/interrupt.h"
+#include "core/log.h"
 
 static void emit_line(void *ctx, const char *line, size_t len)
 {
-    struct vm *vm = ctx;
-    console_vm_line(vm, line, len);
+    log_vm_line(ctx, line, len);
 }
 
 static void console_text(struct vm *vm, const char *text, size_t len)
@@ -21,8 +21,11 @@ static void console_text(struct vm *vm, const char *text, size_t len)
     vm->console_used = true;
     vm->last_console_byte = text[len - 1];
     console_vm_raw(vm, text, len);
+    struct log_vm_lines lines;
+    log_vm_begin(&lines, vm->name);
     for (size_t i = 0; i < len; i++)
-        lines_put(&vm->line, text[i], emit_line, vm);
+        lines_put(&vm->line, text[i], emit_line, &lines);
+    log_vm_end(&lines);
 }
 
 void machine_console(struct vm *vm, const char *text, size_t len)
@@ -34,7 +37,10 @@ void machine_console(struct vm *vm, const char *text, size_t len)
 
 void machine_flush(struct vm *vm)
 {
-    lines_flush(&vm->line, emit_line, vm);
+    struct log_vm_lines lines;
+    log_vm_begin(&lines, vm->name);
+    lines_flush(&vm->line, emit_line, &lines);
+    log_vm_end(&lines);
 }
 
 size_t machine_input(struct vm *vm, const char *text, size_t len)

@@ -38,6 +38,8 @@ const char *report_state_name(const struct vcpu *v)
     static const char *const states[] = {[VCPU_OFF] = "off", [VCPU_QUEUED] = "runnable",
                                          [VCPU_RUNNING] = "running", [VCPU_BLOCKED] = "halted"};
     unsigned state = __atomic_load_n(&v->state, __ATOMIC_RELAXED);
+    if (state == VCPU_BLOCKED && v->stalled)
+        return "stalled";
     /* sched_wait_here(): it halts, on the CPU. */
     return states[state == VCPU_RUNNING && v->halted ? VCPU_BLOCKED : state];
 }

@@ -23,6 +23,9 @@ void sched_notify(struct vcpu *v, uint32_t requests);
 void sched_await_exits(struct vm *vm, uint32_t requests);
 /* From an exit: v lets the others go first. */
 void sched_give_way(struct vcpu *v);
+/* From an exit that answers OUTCOME_RETRY: v sleeps for a moment, or until somebody wants something
+ * of it, before it tries again. */
+void sched_stall(struct vcpu *v);
 /* Sets t for a TSC value on this CPU, wherever it was; TIMERQ_NEVER: off. Calls for one timer must
  * not overlap: a VM's timer is covered by the VM's lock. */
 void sched_set_timer(struct sched_timer *t, uint64_t at);

@@ -112,6 +112,15 @@ static bool is_paused(struct vcpu *v)
     return __atomic_load_n(&v->vm->paused, __ATOMIC_SEQ_CST);
 }
 
+/* What it waits for has no list of those who wait: it looks again. An interrupt that it can take
+ * goes in before that. */
+static COLD enum outcome stall(const struct vcpu *v, struct turn *t)
+{
+    t->until = min_u64(host_now() + sched_granule, v->event_at);
+    t->but = ~0u;
+    return OUTCOME_BLOCK;
+}
+
 static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
     if (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP)
@@ -132,7 +141,10 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
         return OUTCOME_BLOCK;
     }
     if (!sched_still_halted(v, t->begin)) {
+        v->stalled = false;
         enum outcome outcome = run_guest(c, v, t);
+        if (unlikely(v->stalled) && outcome == OUTCOME_RETRY)
+            return stall(v, t);
         if (outcome != OUTCOME_BLOCK)
             return outcome;
         /* What wakes it may have come before it halted: in STI's shadow, say. */
@@ -164,7 +176,9 @@ static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome out
     if (outcome == OUTCOME_STOP)
         why = TRACE_WHY_STOPPED;
     else if (outcome == OUTCOME_BLOCK)
-        why = v->waits_for_startup ? TRACE_WHY_STARTUP : TRACE_WHY_HALTED;
+        why = v->waits_for_startup ? TRACE_WHY_STARTUP
+              : v->stalled         ? TRACE_WHY_STALLED
+                                   : TRACE_WHY_HALTED;
     else if (runq_turn(&c->queue, &v->run) == 0)
         why = TRACE_WHY_SLICE;
     else if (v->yielded)

@@ -166,6 +166,12 @@ void sched_give_way(struct vcpu *v)
     vcpu_request(v, REQUEST_RESCHEDULE);
 }
 
+void sched_stall(struct vcpu *v)
+{
+    v->stalled = true;
+    vcpu_request(v, REQUEST_RESCHEDULE);
+}
+
 int sched_least_loaded(const struct vcpu *v)
 {
     int best = -1;

@@ -41,7 +41,7 @@ const char *trace_why_name(unsigned why)
         [TRACE_WHY_SLICE] = "slice over",  [TRACE_WHY_PREEMPTED] = "preempted",
         [TRACE_WHY_YIELDED] = "yielded",   [TRACE_WHY_HALTED] = "halted",
         [TRACE_WHY_STARTUP] = "waits for start-up", [TRACE_WHY_CAPPED] = "capped",
-        [TRACE_WHY_STOPPED] = "stopped",
+        [TRACE_WHY_STOPPED] = "stopped",   [TRACE_WHY_STALLED] = "waits for the console",
     };
     return why < TRACE_WHYS ? names[why] : "?";
 }

@@ -35,6 +35,7 @@ enum trace_why {
     TRACE_WHY_STARTUP,   /* it waits for a start-up IPI */
     TRACE_WHY_CAPPED,    /* its VM has had what it may have */
     TRACE_WHY_STOPPED,   /* its VM ends */
+    TRACE_WHY_STALLED,   /* what it prints has to wait for the console */
     TRACE_WHYS
 };
 

@@ -113,6 +113,7 @@ struct vcpu {
     bool halted;        /* goes on only for what wakes it */
     bool hopeless;      /* counted in vm.hopeless: nothing but another vCPU can wake it */
     bool yielded;       /* it has given its turn up */
+    bool stalled;       /* its last exit could not be served: it tries again in a moment */
 
     /* Events waiting to be delivered. */
     bool reinject_valid;  /* an exit interrupted the delivery of reinject */

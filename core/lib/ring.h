@@ -8,6 +8,7 @@
 #define CORE_LIB_RING_H
 
 #include "core/lib/bits.h"
+#include "core/lib/string.h"
 
 struct ring {
     char *buf;
@@ -39,12 +40,26 @@ static inline bool ring_put(struct ring *r, char c)
     return true;
 }
 
-/* Overwrites the oldest byte when full: for logs. */
-static inline void ring_push(struct ring *r, char c)
+/* Overwrites the oldest bytes when full: for logs. */
+static inline void ring_push(struct ring *r, const char *bytes, size_t len)
 {
-    if (ring_room(r) == 0)
-        r->tail++;
-    r->buf[r->head++ & (r->size - 1)] = c;
+    while (len) {
+        uint64_t at = r->head & (r->size - 1), n = min_u64(len, r->size - at);
+        memcpy(r->buf + at, bytes, n);
+        r->head += n;
+        bytes += n;
+        len -= n;
+    }
+    if (ring_used(r) > r->size)
+        r->tail = r->head - r->size;
+}
+
+/* As many bytes as there is room for; returns how many. */
+static inline size_t ring_put_some(struct ring *r, const char *bytes, size_t len)
+{
+    len = min_u64(len, ring_room(r));
+    ring_push(r, bytes, len);
+    return len;
 }
 
 static inline bool ring_get(struct ring *r, char *c)

@@ -157,23 +157,54 @@ void uart_poll(struct uart *u)
         service(u);
 }
 
-void uart_write(struct uart *u, const char *text, size_t len)
+/* Waits for room if it must, and may: patience says how often to look. */
+static void queue(struct uart *u, const char *bytes, size_t len, unsigned *patience)
 {
-    if (!u->present)
-        return;
-    unsigned patience = PATIENCE;
-    for (size_t i = 0; i < len; i++) {
-        while (!ring_put(&u->tx, text[i]) && patience && may_send(u)) {
-            service(u);
-            patience--;
-        }
+    for (;;) {
+        size_t n = ring_put_some(&u->tx, bytes, len);
+        bytes += n;
+        len -= n;
+        if (!len || !*patience || !may_send(u))
+            return;
+        service(u);
+        --*patience;
     }
+}
+
+/* Once for all that was queued: asking the UART takes longer than a line of text. */
+static void send(struct uart *u, unsigned patience)
+{
     if (!patience)
         u->present = false; /* the line is dead: never wait for it again */
     if (u->synchronous)
         uart_flush(u);
     else
         service(u);
+}
+
+void uart_write(struct uart *u, const char *bytes, size_t len)
+{
+    unsigned patience = PATIENCE;
+    if (!u->present)
+        return;
+    queue(u, bytes, len, &patience);
+    send(u, patience);
+}
+
+void uart_write_text(struct uart *u, const char *text, size_t len)
+{
+    unsigned patience = PATIENCE;
+    if (!u->present)
+        return;
+    for (size_t start = 0, end = 0; start < len; start = end) {
+        while (end < len && text[end] != '\n')
+            end++;
+        queue(u, text + start, end - start, &patience);
+        if (end < len)
+            queue(u, "\r\n", 2, &patience);
+        end += end < len;
+    }
+    send(u, patience);
 }
 
 void uart_set_flow(struct uart *u, enum uart_flow kind)

@@ -37,9 +37,11 @@ struct uart {
 /* Sets the port up (8N1, FIFOs on, interrupts on received data). False: no UART answers there. */
 bool uart_init(struct uart *u, uint16_t port, uint32_t baud);
 bool uart_present(const struct uart *u);
-/* Queues text, waiting for room if it must. While the other side has asked us to pause, what finds
+/* Queues bytes, waiting for room if it must. While the other side has asked us to pause, what finds
  * no room is dropped: nobody waits for an operator. */
-void uart_write(struct uart *u, const char *text, size_t len);
+void uart_write(struct uart *u, const char *bytes, size_t len);
+/* The same with each LF as CR LF, as terminals want it. */
+void uart_write_text(struct uart *u, const char *text, size_t len);
 /* Bytes that can be queued without waiting; SIZE_MAX while nothing waits. */
 size_t uart_room(const struct uart *u);
 /* Moves bytes from the ring to the line and from the line to the input ring. */

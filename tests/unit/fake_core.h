@@ -420,6 +420,12 @@ void sched_give_way(struct vcpu *v)
     vcpu_request(v, REQUEST_RESCHEDULE);
 }
 
+void sched_stall(struct vcpu *v)
+{
+    v->stalled = true;
+    vcpu_request(v, REQUEST_RESCHEDULE);
+}
+
 void sched_set_timer(struct sched_timer *t, uint64_t at)
 {
     t->entry.at = at;
@@ -445,13 +451,18 @@ bool console_has_room(void)
     return !fake.console_full;
 }
 
-void console_vm_line(struct vm *of, const char *line, size_t len)
+void log_vm_line(struct log_vm_lines *l, const char *line, size_t len)
 {
-    assert_ptr_equal(of, &vm);
+    assert_ptr_equal(l->vm, vm.name);
     fake.lines++;
     len = min_u64(len, sizeof(fake.line) - 1);
     memcpy(fake.line, line, len);
     fake.line[len] = '\0';
+}
+
+void log_vm_end(struct log_vm_lines *l)
+{
+    (void)l;
 }
 
 void console_vm_raw(struct vm *of, const char *text, size_t len)

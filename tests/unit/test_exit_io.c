@@ -182,8 +182,10 @@ static void full_console_makes_it_wait(void **state)
     vcpu.gpr[GPR_RAX] = 'x';
     for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
         vcpu.requests = 0;
+        vcpu.stalled = false;
         assert_int_equal(io(ports[i], 1, false), OUTCOME_RETRY);
         assert_int_equal(vcpu.requests, REQUEST_RESCHEDULE);
+        assert_true(vcpu.stalled);
         assert_int_equal(vcpu.rip, 0x1000);
         assert_false(vm.console_used);
         assert_int_equal(io(ports[i], 1, true), OUTCOME_ADVANCE); /* reading never waits */
@@ -571,6 +573,7 @@ static void hypercall_waits_for_the_console(void **state)
     assert_int_equal(call(PLINTH_CONSOLE_WRITE, 0x2000, 4, OUTCOME_RETRY), PLINTH_CONSOLE_WRITE);
     assert_int_equal(vcpu.rip, 0x1000);
     assert_int_equal(vcpu.requests, REQUEST_RESCHEDULE);
+    assert_true(vcpu.stalled);
     assert_false(vm.console_used);
 }
 

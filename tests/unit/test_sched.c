@@ -708,6 +708,69 @@ static void test_a_vcpu_that_is_woken_in_vain_pays_for_it(void **state)
     assert_int_equal(credit - v->run.credit, 40);
 }
 
+/* --- waiting for the console ------------------------------------------------------------------ */
+
+static unsigned tries, room_after;
+
+/* The backend leaves the guest with the request that asks for it. */
+static enum outcome print(struct vcpu *v)
+{
+    now += 10;
+    if (++tries > room_after)
+        return OUTCOME_BLOCK;
+    sched_stall(v);
+    __atomic_fetch_and(&v->requests, ~(uint32_t)REQUEST_RESCHEDULE, __ATOMIC_SEQ_CST);
+    return OUTCOME_RETRY;
+}
+
+static struct vcpu *start_one_that_prints(unsigned in_vain)
+{
+    struct vcpu *v = &vcpu[0][0];
+    run = print;
+    tries = 0;
+    room_after = in_vain;
+    sched_start(v, true);
+    (void)pass(&sched_cpus[0], 0);
+    return v;
+}
+
+static void test_who_waits_for_the_console_sleeps_between_two_tries(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_prints(2);
+    for (unsigned i = 1; i <= 2; i++) {
+        assert_int_equal(v->state, VCPU_BLOCKED);
+        assert_true(v->stalled);
+        assert_int_equal(timerq_next(&sched_cpus[0].timers), now + SLICE / 10);
+        assert_false(pass(&sched_cpus[0], 0));
+        assert_int_equal(tries, i);
+        now += SLICE / 10;
+        assert_true(pass(&sched_cpus[0], 0));
+    }
+    assert_int_equal(tries, 3);
+    assert_int_equal(v->state, VCPU_BLOCKED);
+    assert_false(v->stalled); /* it halts */
+    assert_int_equal(timerq_next(&sched_cpus[0].timers), TIMERQ_NEVER);
+}
+
+static void test_who_waits_for_the_console_takes_interrupts(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_prints(1);
+    sched_notify(v, REQUEST_EVENT);
+    assert_int_equal(v->state, VCPU_QUEUED);
+    assert_true(pass(&sched_cpus[0], 0));
+    assert_int_equal(tries, 2);
+}
+
+static void test_who_waits_for_the_console_keeps_its_own_timer(void **state)
+{
+    (void)state;
+    vcpu[0][0].event_at = now + SLICE / 20;
+    (void)start_one_that_prints(1);
+    assert_int_equal(timerq_next(&sched_cpus[0].timers), vcpu[0][0].event_at);
+}
+
 /* --- waiting in place ------------------------------------------------------------------------- */
 
 static bool waited, woken;
@@ -975,6 +1038,9 @@ int main(void)
                                setup),
         cmocka_unit_test_setup(test_a_vm_pays_for_the_time_of_its_devices, setup),
         cmocka_unit_test_setup(test_a_vcpu_that_is_woken_in_vain_pays_for_it, setup),
+        cmocka_unit_test_setup(test_who_waits_for_the_console_sleeps_between_two_tries, setup),
+        cmocka_unit_test_setup(test_who_waits_for_the_console_takes_interrupts, setup),
+        cmocka_unit_test_setup(test_who_waits_for_the_console_keeps_its_own_timer, setup),
         cmocka_unit_test_setup(test_who_waits_in_place_pays_for_what_it_runs, setup),
         cmocka_unit_test_setup(test_who_waits_in_place_is_woken_by_what_it_waits_for, setup),
         cmocka_unit_test_setup(test_nobody_waits_in_place_on_a_cpu_with_other_duties, setup),
