@@ -169,6 +169,12 @@ tools: $(B)/bochs_memory.so
 $(B)/bochs_memory.so: tools/bochs_memory.c $(B)/.setup-build
 	$(call say,HOSTCC,$@)$(HOSTCC) -std=gnu11 $(WARN) -O2 -fPIC -shared -o $@ $<
 
+# What `make bench PEERS=1` runs the bench guest under KVM with; static, for it is alone in an initrd.
+tools: $(B)/bench-vmm
+$(B)/bench-vmm: tests/bench/kvm/vmm.c $(B)/.setup-build
+	$(call say,HOSTCC,$@)$(HOSTCC) -std=gnu11 $(WARN) -O2 -I. -static -pthread -MMD -MP -MF $@.d -o $@ $<
+-include $(B)/bench-vmm.d
+
 # --- checks: no emulator, seconds -----------------------------------------------------------
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -261,8 +267,8 @@ soak: all $(B)/.setup-emulate ## the system tests that take too long for every d
 test: all $(B)/.setup-check $(B)/.setup-emulate ## check and system: ends with N passed, N failed
 	@sh tests/run-all
 
-bench: all $(B)/.setup-emulate $(if $(VMCS),vmcs-builds) ## what exits cost, beside other hypervisors (CPU=, CORES=, VMCS=1, BARE=1)
-	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU)) $(if $(CORES),--cores $(CORES)) $(if $(VMCS),--vmcs) $(if $(BARE),--bare)
+bench: all $(B)/.setup-emulate $(if $(VMCS),vmcs-builds) ## what exits cost, beside other hypervisors (CPU=, CORES=, VMCS=1, BARE=1, PEERS=1)
+	@$(PYTHON) tests/bench/run $(if $(CPU),--cpu $(CPU)) $(if $(CORES),--cores $(CORES)) $(if $(VMCS),--vmcs) $(if $(BARE),--bare) $(if $(PEERS),--peers $(filter-out 1,$(PEERS)))
 
 # VMREAD, or VMWRITE, dearer by VMX_NOPS instructions: tests/bench/run tells from that how many there are.
 VMX_NOPS := 256

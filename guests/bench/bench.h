@@ -44,6 +44,8 @@ void report_pair(const char *name, unsigned n);
 
 /* interrupts.c: rows that end in an interrupt handler; the local APIC's and #BP's. */
 void measure_interrupts(void);
+/* loops.c: millions of instructions, without exits, under timer ticks, switching threads. */
+void measure_loops(void);
 /* smp.c: rows of two vCPUs, which are on so many physical CPUs. Needs a VM of two. */
 void measure_pair(unsigned physical);
 

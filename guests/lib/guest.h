@@ -41,6 +41,8 @@ bool guest_option_is(const char *cmdline, const char *key, const char *value);
 /* --- the machine ---------------------------------------------------------------------------- */
 
 bool guest_on_plinth(void);
+/* True if the hypervisor's first CPUID leaf names it with these 12 bytes. */
+bool guest_hypervisor_is(const char *signature);
 /* TSC ticks a millisecond; bare: a guess, 1 GHz. */
 uint64_t guest_tsc_khz(void);
 /* Reads TIME and the TSC at the same moment, as far as a guest that may be preempted between the

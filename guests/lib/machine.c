@@ -36,7 +36,7 @@ uint64_t guest_ram_end(void)
     return 0;
 }
 
-bool guest_on_plinth(void)
+bool guest_hypervisor_is(const char *signature)
 {
     struct cpuid_regs r = cpuid(1, 0);
     char name[12];
@@ -46,7 +46,12 @@ bool guest_on_plinth(void)
     memcpy(name, &r.ebx, 4);
     memcpy(name + 4, &r.ecx, 4);
     memcpy(name + 8, &r.edx, 4);
-    return memcmp(name, PLINTH_SIGNATURE, 12) == 0;
+    return memcmp(name, signature, 12) == 0;
+}
+
+bool guest_on_plinth(void)
+{
+    return guest_hypervisor_is(PLINTH_SIGNATURE);
 }
 
 uint64_t guest_tsc_khz(void)

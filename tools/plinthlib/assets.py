@@ -107,6 +107,31 @@ def make_program(target):
         os.replace(target + ".new", target)
 
 
+def fetch_members(name, package, members):
+    """Files of a package as build/assets/NAME/FILE: {FILE: path}. members: patterns of paths in the
+    package. All come from one download, for a kernel and its modules fit only each other."""
+    where = os.path.join(ASSETS, name)
+    ours = {pattern: glob.glob(os.path.join(where, os.path.basename(pattern)))
+            for pattern in members}
+    if not all(ours.values()):
+        package = _real_package(package) if package.startswith("linux-image-") else package
+        say(f"assets: downloading {package}, to unpack it, not to install it")
+        os.makedirs(where, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=ASSETS, prefix=".get.") as work:
+            tree = os.path.join(work, "tree")
+            file = _download(package, work)
+            run_quietly(["dpkg-deb", "-x", file, tree], "assets")
+            for pattern in members:
+                found = glob.glob(os.path.join(tree, pattern))
+                if not found:
+                    raise Failure(f"assets: {package} has no {pattern}")
+                ours[pattern] = [os.path.join(where, os.path.basename(found[0]))]
+                shutil.move(found[0], ours[pattern][0])
+            with open(os.path.join(where, "version"), "w", encoding="ascii") as f:
+                f.write("_".join(os.path.basename(file).split("_")[:2]).replace("%3a", ":") + "\n")
+    return {pattern: paths[0] for pattern, paths in ours.items()}
+
+
 def make_vmlinux(target):
     """build/assets/NAME/vmlinux: the ELF kernel out of the bzImage beside it."""
     source = os.path.join(os.path.dirname(target), "vmlinuz")

@@ -196,9 +196,13 @@ def make_linux(kernel, initrd, cmdline, output):
                 f"linux /boot/kernel {cmdline}\ninitrd /boot/initrd\n", "linux", output)
 
 
-def make_multiboot(kernel, output):
-    """The same for a Multiboot1 kernel."""
-    _make_plain({"kernel": kernel}, "multiboot /boot/kernel\n", "multiboot", output)
+def make_multiboot(kernel, output, words="", module=None, module_words=""):
+    """The same for a Multiboot1 kernel, with one module or none."""
+    files, commands = {"kernel": kernel}, f"multiboot /boot/kernel {words}\n"
+    if module:
+        files["module"] = module
+        commands += f"module /boot/module {module_words}\n"
+    _make_plain(files, commands, "multiboot", output)
 
 
 def _make_plain(files, commands, module, output):
