@@ -103,8 +103,8 @@ HOT := arch/x86/fpu arch/x86/host arch/x86/vmx/apicv arch/x86/vmx/event arch/x86
 	arch/x86/vmx/run core/apic_route core/bus core/cap core/event core/exit core/guest_cpu \
 	core/guest_time core/hypercall core/interrupt core/io_exit core/lib/lock core/lib/string \
 	core/linear core/lines core/machine_console core/machine_io core/mmio core/mmio_move core/msr \
-	core/msr_exit core/runqueue core/sched core/sched_control core/sched_halt core/sched_turn \
-	core/sched_wake core/timerq core/vcpu \
+	core/msr_exit core/runqueue core/sched core/sched_boot core/sched_control core/sched_halt \
+	core/sched_turn core/sched_wake core/timerq core/vcpu \
 	drivers/emu/vlapic drivers/emu/vlapic_regs drivers/emu/vlapic_timer drivers/emu/vpic \
 	drivers/emu/vpit drivers/emu/vuart mm/guest_mem
 # Changes when the flags do: then all is compiled again.

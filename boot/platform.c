@@ -108,12 +108,15 @@ static void handle_interrupt(uint8_t vector)
 {
     if (vector == LAPIC_VECTOR_SPURIOUS || (vector >= 0xe0 && vector < 0xf0))
         return; /* spurious: no EOI */
-    if (vector == LAPIC_VECTOR_TIMER)
+    if (vector == LAPIC_VECTOR_TIMER) {
         sched_preempt();
-    else if (vector == LAPIC_VECTOR_KICK)
-        cpu_serve_calls();
-    else
-        (void)consoles_interrupt(vector);
+    } else {
+        sched_interrupted();
+        if (vector == LAPIC_VECTOR_KICK)
+            cpu_serve_calls();
+        else
+            (void)consoles_interrupt(vector);
+    }
     lapic_eoi();
 }
 

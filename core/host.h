@@ -33,11 +33,7 @@ int64_t host_battery_clock(void);
 /* --- this CPU: arch/x86/host.c --- */
 /* Halts until an interrupt or until the TSC reaches deadline (UINT64_MAX: none). */
 void host_idle(uint64_t deadline);
-/* A guest halts on this CPU, from the one to the other: counted like host_idle(). */
-void host_idle_begin(void);
-/* Returns host_now(). */
-uint64_t host_idle_end(void);
-/* Physical interrupts that this CPU has taken. */
+/* Physical interrupts that this CPU has taken, but for its own timer's. */
 uint64_t host_interrupts(void);
 /* Arms (0: disarms) the timer whose interrupt ends a time slice, at a TSC deadline. */
 void host_set_slice_timer(uint64_t deadline);

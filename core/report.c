@@ -40,7 +40,7 @@ const char *report_state_name(const struct vcpu *v)
     unsigned state = __atomic_load_n(&v->state, __ATOMIC_RELAXED);
     if (state == VCPU_BLOCKED && v->stalled)
         return "stalled";
-    /* sched_wait_here(): it halts, on the CPU. */
+    /* sched_wait_here(): it halts, and its CPU. */
     return states[state == VCPU_RUNNING && v->halted ? VCPU_BLOCKED : state];
 }
 

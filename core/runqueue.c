@@ -161,6 +161,16 @@ void runq_charge(const struct runq *rq, struct runq_entity *e, uint64_t ticks)
     e->used = clamp(e->used + ran, 0, rq->slice);
 }
 
+void runq_go_on(struct runq *rq, struct runq_entity *e, uint64_t ticks)
+{
+    runq_charge(rq, e, ticks);
+    e->used = 0;
+    while (!has_credit(rq, e)) { /* ends as runq_pick() does */
+        rq->epoch++;
+        settle(rq, e, RUNQ_WAITED_MAX);
+    }
+}
+
 void runq_put(struct runq *rq, struct runq_entity *e, enum runq_how how)
 {
     rq->running = NULL;
@@ -182,6 +192,11 @@ void runq_remove(struct runq *rq, struct runq_entity *e)
     } else if (e->place != RUNQ_NOWHERE) {
         dequeue(rq, e);
     }
+}
+
+void runq_catch_up(struct runq *rq, uint64_t latest)
+{
+    rq->epoch = max_u64(rq->epoch + 1, latest) - 1;
 }
 
 bool runq_worth_stealing(const struct runq *from, const struct runq *to)

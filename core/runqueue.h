@@ -75,6 +75,9 @@ struct runq_entity *runq_pick(struct runq *rq);
 int64_t runq_turn(const struct runq *rq, const struct runq_entity *e);
 /* It has run for so many ticks. */
 void runq_charge(const struct runq *rq, struct runq_entity *e, uint64_t ticks);
+/* rq->running has run for so many ticks while nobody else waited, and has a new turn: the epochs
+ * that it would have had alone pass. */
+void runq_go_on(struct runq *rq, struct runq_entity *e, uint64_t ticks);
 /* rq->running comes back to the lists. */
 void runq_put(struct runq *rq, struct runq_entity *e, enum runq_how how);
 /* Takes e off, queued or running: it sleeps, or moves, or ends. Nothing if it is nowhere. */
@@ -91,6 +94,11 @@ static inline bool runq_hungry(const struct runq *rq)
 {
     return list_empty(&rq->woken) && list_empty(&rq->active);
 }
+
+/* A queue that is hungry, where nothing could be stolen, or empty: its epoch comes near the latest
+ * on any queue. Who is alone goes through epochs faster than two that share a CPU by their pins; if
+ * these could keep what they lag behind, they would later have their CPU to themselves for it. */
+void runq_catch_up(struct runq *rq, uint64_t latest);
 
 /* Whether `from` may have something for `to`. Fit for a look without from's lock, for it only reads
  * single words: a wrong answer costs a vain look, or a slice until the next one. */

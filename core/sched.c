@@ -11,7 +11,7 @@
 
 struct cpu_sched sched_cpus[CPU_MAX];
 static uint64_t slice; /* TSC ticks */
-uint64_t sched_granule;
+uint64_t sched_granule, sched_epoch;
 
 static struct vcpu *of(struct runq_entity *e)
 {
@@ -32,6 +32,7 @@ void sched_init(uint64_t slice_ns)
         timerq_init(&sched_cpus[i].timers);
     }
     sched_granule = slice / 10;
+    sched_epoch = 0;
 }
 
 uint64_t sched_slice(void)
@@ -108,9 +109,13 @@ static struct vcpu *pick(struct cpu_sched *c, unsigned me)
     lock_take(&c->lock);
     if (runq_hungry(&c->queue))
         (void)steal(c, me);
+    if (runq_hungry(&c->queue))
+        runq_catch_up(&c->queue, __atomic_load_n(&sched_epoch, __ATOMIC_RELAXED));
     struct runq_entity *e = runq_pick(&c->queue);
-    if (e)
+    if (e) {
         sched_set_state(of(e), VCPU_RUNNING);
+        sched_note_epoch(c);
+    }
     lock_release(&c->lock);
     return e ? of(e) : NULL;
 }
@@ -215,10 +220,19 @@ void sched_run_other(void)
     stay_closed();
 }
 
+void sched_interrupted(void)
+{
+    struct cpu_sched *c = here();
+    if (c != &sched_cpus[0] || !c->goes_on || !c->running)
+        return;
+    c->goes_on = false; /* once */
+    vcpu_request(c->running, REQUEST_RESCHEDULE); /* for sched_boot_work() */
+}
+
 void sched_preempt(void)
 {
     /* A timer that was armed for somebody else's slice may still be pending. */
     struct vcpu *v = here()->running;
-    if (v && host_now() >= min_u64(v->slice_end, v->event_at))
+    if (v && !v->halted && host_now() >= min_u64(v->slice_end, v->event_at))
         vcpu_request(v, REQUEST_LOOK);
 }

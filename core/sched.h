@@ -29,8 +29,10 @@ void sched_stall(struct vcpu *v);
 /* Sets t for a TSC value on this CPU, wherever it was; TIMERQ_NEVER: off. Calls for one timer must
  * not overlap: a VM's timer is covered by the VM's lock. */
 void sched_set_timer(struct sched_timer *t, uint64_t at);
-/* A physical interrupt that ends the running slice. */
+/* The physical interrupt that ends the running slice. */
 void sched_preempt(void);
+/* Another one. */
+void sched_interrupted(void);
 /* Makes this CPU hold v's state (NULL: nobody's) after giving back whose it held. */
 void sched_switch_to(struct vcpu *v);
 /* All vCPUs of vm are off: no CPU shall hold anything of it any more. */
@@ -60,12 +62,13 @@ struct sched_view {
 void sched_look(unsigned cpu, struct sched_view *out);
 /* The length of a slice, TSC ticks. */
 uint64_t sched_slice(void);
-/* For a backend whose CPU can halt in the guest: v, which runs here, has halted, and may do so on
- * this CPU, which has nothing else to do until v->slice_end. True: its next exit is followed by
- * sched_wait_over(), and while it is halted by sched_still_waits(). False: it has to leave. */
+/* v's slice is over. True: nobody else wants this CPU, and v has another one. */
+bool sched_goes_on(struct vcpu *v);
+/* v, which runs here, has halted: with nothing else to do its CPU halts, too, and v need not be put
+ * away. True: something has ended that; v has not looked yet whether it is what it waits for.
+ * False: it has to leave. */
 bool sched_wait_here(struct vcpu *v);
-void sched_wait_over(struct vcpu *v);
-/* v, halted, has been woken. False: by what it waits for; it goes on. True: it has to leave. */
+/* The look. False: it goes on. True: it has to leave. */
 bool sched_still_waits(struct vcpu *v);
 /* Each CPU's life. stop_when_idle: power off when the last VM has ended. */
 NORETURN void sched_run(bool stop_when_idle);

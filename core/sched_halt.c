@@ -39,8 +39,6 @@ static bool wakes(struct vcpu *v, uint64_t now)
 
 bool sched_still_halted(struct vcpu *v, uint64_t now)
 {
-    if (!v->halted)
-        return false;
     /* Before its requests are taken, or a sibling that halts between the two finds all hopeless and
      * nothing asked for, though an NMI wakes v here. If it stays halted, sched_may_halt() counts
      * it. */
@@ -99,6 +97,12 @@ static uint64_t next_duty(struct cpu_sched *c, unsigned me)
     return me == 0 ? min_u64(until, sched_boot_deadline()) : until;
 }
 
+bool sched_is_alone(const struct cpu_sched *c, unsigned me, const struct vcpu *v)
+{
+    return !v->debug.attached && !trace_wanted() && !c->short_turns &&
+           (me != 0 || host_interrupts() == c->heard) && !anybody_waits(me);
+}
+
 bool sched_wait_here(struct vcpu *v)
 {
     unsigned me = host_cpu_index();
@@ -106,35 +110,25 @@ bool sched_wait_here(struct vcpu *v)
     uint64_t now = host_now();
     /* Once a slice it goes the long way: what a turn begins and ends with is not put off. */
     if (!v->wake_on_interrupt || v->wake_at != UINT64_MAX || now >= v->slice_end ||
-        now - v->slice_begin >= sched_slice() || v->debug.attached || trace_wanted() ||
-        (me == 0 && host_interrupts() != c->heard))
+        now - v->slice_begin >= sched_slice())
         return false;
     v->halted = true;
     if (!sched_still_halted(v, now))
         return false;
     sched_set_idle(me, true); /* and then the look at queues, as in rest() */
-    uint64_t until = next_duty(c, me);
-    if (until <= now || anybody_waits(me)) {
-        sched_set_idle(me, false);
-        return false;
+    uint64_t duty = next_duty(c, me), until = min_u64(duty, v->event_at);
+    bool wait = until > now && sched_is_alone(c, me, v);
+    if (wait) {
+        host_idle(until);
+        /* Nobody has used the time between, v least of all. */
+        uint64_t slept = host_now() - now;
+        c->paid_until += slept;
+        c->waited += slept;
+        v->slice_end = min_u64(duty, v->slice_end + slept);
+        v->halted = false; /* until it has looked */
     }
-    c->wait_begin = now;
-    c->wait_left = v->slice_end - now;
-    v->slice_end = until;
-    host_idle_begin();
-    return true;
-}
-
-/* Nobody has used the time between, v least of all. */
-void sched_wait_over(struct vcpu *v)
-{
-    unsigned me = host_cpu_index();
-    struct cpu_sched *c = &sched_cpus[me];
-    uint64_t now = host_idle_end(), slept = now - c->wait_begin;
     sched_set_idle(me, false);
-    c->paid_until += slept;
-    c->waited += slept;
-    v->slice_end = min_u64(v->slice_end, now + c->wait_left);
+    return wait;
 }
 
 bool sched_still_waits(struct vcpu *v)

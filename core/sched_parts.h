@@ -23,12 +23,13 @@ struct cpu_sched {
      * share() need not look at who waits. Under the lock, but share() reads it without. */
     uint64_t wanted[CPU_WORDS];
     uint64_t heard;         /* host_interrupts() when it last looked for work of its own */
-    uint64_t wait_begin;    /* TSC: since then `running` waits here ... */
-    uint64_t wait_left;     /* ... and so many ticks of its slice were left */
-    uint64_t waited;        /* ticks that `running` has waited here in this turn */
+    bool goes_on;           /* `running` has had its slice: sched_goes_on(); under the lock */
+    uint64_t ran_from;      /* TSC: up to here `running` has in its `ran` what it has run ... */
+    uint64_t waited;        /* ... and since then it has waited in place for so many ticks */
 } __attribute__((aligned(64)));
 
 extern struct cpu_sched sched_cpus[CPU_MAX];
+extern uint64_t sched_epoch;   /* the latest of all queues; atomic */
 extern uint64_t sched_granule; /* TSC ticks: nobody is preempted before so many */
 
 static inline enum vcpu_state sched_state(const struct vcpu *v)
@@ -39,6 +40,16 @@ static inline enum vcpu_state sched_state(const struct vcpu *v)
 static inline void sched_set_state(struct vcpu *v, enum vcpu_state state)
 {
     __atomic_store_n(&v->state, (uint8_t)state, __ATOMIC_SEQ_CST);
+}
+
+/* c, whose lock is held, may be the one that is ahead. */
+static inline void sched_note_epoch(const struct cpu_sched *c)
+{
+    uint64_t latest = __atomic_load_n(&sched_epoch, __ATOMIC_RELAXED);
+    while (c->queue.epoch > latest &&
+           !__atomic_compare_exchange_n(&sched_epoch, &latest, c->queue.epoch, true,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
 }
 
 static inline uint64_t sched_allowed_word(const struct vcpu *v, unsigned w)
@@ -74,11 +85,13 @@ uint64_t sched_stop_for(const struct vcpu *r, const struct vm *vm, uint64_t at);
 void sched_run_timers(struct cpu_sched *c, unsigned me);
 
 /* --- sched_halt.c --- */
-/* False: v was woken, but not by what it waits for. */
+/* v is halted. False: it was woken, but not by what it waits for. */
 bool sched_still_halted(struct vcpu *v, uint64_t now);
 /* v is about to wait. With interrupts off only another vCPU can end that: when the last one does
  * it, this is a guest's way to say that it is done. False then. */
 bool sched_may_halt(struct vcpu *v);
+/* Nobody waits for v, which runs here, to end its turn. */
+bool sched_is_alone(const struct cpu_sched *c, unsigned me, const struct vcpu *v);
 
 /* --- sched_turn.c --- */
 /* v has been picked. */

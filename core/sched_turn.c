@@ -67,6 +67,69 @@ static __attribute__((noinline)) void note_turn(struct vcpu *v, uint64_t now)
     v->latency_max = max_u64(v->latency_max, waited);
 }
 
+/* `first`: the timer that is due first. */
+static uint64_t slice_end(const struct vcpu *v, uint64_t room, const struct timerq_entry *first)
+{
+    uint64_t end = v->slice_begin + room;
+    if (!first)
+        return end;
+    const struct sched_timer *timer = container_of(first, struct sched_timer, entry);
+    return min_u64(end, sched_stop_for(v, timer->vm, first->at));
+}
+
+static inline void count_ran(struct cpu_sched *c, struct vcpu *v, uint64_t now)
+{
+    v->ran += now - c->ran_from - c->waited;
+    c->ran_from = now;
+    c->waited = 0;
+}
+
+/* v pays for all of this CPU's time since somebody has paid last, not only for what it has run: a
+ * guest whose timers keep the scheduler busy shall not do that at others' expense. */
+static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    uint64_t now = host_now(), ticks = now - c->paid_until;
+    c->paid_until = now;
+    if (__atomic_load_n(&vm->owed, __ATOMIC_RELAXED))
+        ticks += __atomic_exchange_n(&vm->owed, 0, __ATOMIC_RELAXED);
+    cap_charge(&vm->cap, now, ticks);
+    return ticks;
+}
+
+/* So many slices at a time: who comes, and what the boot CPU hears, ends them early. */
+#define SLICES_ALONE 4
+
+static bool may_go_on(const struct cpu_sched *c, unsigned me, const struct vcpu *v, uint64_t until)
+{
+    return !__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) &&
+           cap_left(&v->vm->cap, 0) == UINT64_MAX && sched_is_alone(c, me, v) &&
+           (me != 0 || sched_boot_deadline() > until);
+}
+
+bool sched_goes_on(struct vcpu *v)
+{
+    unsigned me = host_cpu_index();
+    struct cpu_sched *c = &sched_cpus[me];
+    /* Bochs holds them back while a guest runs with interrupts off, and that may be for ever. */
+    host_let_in();
+    uint64_t now = host_now(), room = SLICES_ALONE * sched_slice();
+    if (!may_go_on(c, me, v, now + room))
+        return false;
+    lock_take(&c->lock);
+    bool goes_on = !c->queue.count && timerq_next(&c->timers) > now;
+    if (goes_on) {
+        count_ran(c, v, now);
+        runq_go_on(&c->queue, &v->run, pay(c, v));
+        sched_note_epoch(c);
+        c->goes_on = true;
+        v->slice_begin = now;
+        v->slice_end = slice_end(v, room, timerq_first(&c->timers));
+    }
+    lock_release(&c->lock);
+    return goes_on;
+}
+
 static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *t)
 {
     uint64_t room = min_u64((uint64_t)runq_turn(&c->queue, &v->run),
@@ -79,23 +142,21 @@ static enum outcome run_guest(struct cpu_sched *c, struct vcpu *v, struct turn *
     if (v->woken || unlikely(trace_wanted()))
         note_turn(v, t->begin);
     v->slice_begin = t->begin;
-    v->slice_end = t->begin + (unlikely(c->short_turns) ? min_u64(room, sched_granule) : room);
+    if (unlikely(c->short_turns))
+        room = min_u64(room, sched_granule);
     lock_take(&c->lock);
-    struct timerq_entry *first = timerq_first(&c->timers);
-    if (first) {
-        const struct sched_timer *of = container_of(first, struct sched_timer, entry);
-        v->slice_end = min_u64(v->slice_end, sched_stop_for(v, of->vm, first->at));
-    }
+    v->slice_end = slice_end(v, room, timerq_first(&c->timers));
     /* Others have woken, too, and would have shortened its slice had they come a moment later. */
     if (!list_empty(&c->queue.woken))
         v->slice_end = min_u64(v->slice_end, t->begin + sched_granule);
     c->running = v;
     lock_release(&c->lock);
     v->look_at = c->waited = 0;
+    c->ran_from = t->begin;
     if (unlikely(v->debug.attached))
         vcpu_request(v, REQUEST_DEBUG);
     enum outcome outcome = backend->run(v);
-    v->ran += host_now() - t->begin - c->waited;
+    count_ran(c, v, host_now());
     t->ran = true;
     if (outcome == OUTCOME_RETRY)
         guest_time_preempted(v);
@@ -140,7 +201,7 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
         t->but = REQUEST_STOP;
         return OUTCOME_BLOCK;
     }
-    if (!sched_still_halted(v, t->begin)) {
+    if (!v->halted || !sched_still_halted(v, t->begin)) {
         v->stalled = false;
         enum outcome outcome = run_guest(c, v, t);
         if (unlikely(v->stalled) && outcome == OUTCOME_RETRY)
@@ -155,19 +216,6 @@ static enum outcome turn(struct cpu_sched *c, struct vcpu *v, struct turn *t)
     t->until = min_u64(v->wake_at, v->event_at);
     t->but = ~0u;
     return sched_may_halt(v) ? OUTCOME_BLOCK : OUTCOME_STOP;
-}
-
-/* v pays for all of this CPU's time since somebody has paid last, not only for what it has run: a
- * guest whose timers keep the scheduler busy shall not do that at others' expense. */
-static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
-{
-    struct vm *vm = v->vm;
-    uint64_t now = host_now(), ticks = now - c->paid_until;
-    c->paid_until = now;
-    if (__atomic_load_n(&vm->owed, __ATOMIC_RELAXED))
-        ticks += __atomic_exchange_n(&vm->owed, 0, __ATOMIC_RELAXED);
-    cap_charge(&vm->cap, now, ticks);
-    return ticks;
 }
 
 static COLD void trace_out(struct cpu_sched *c, struct vcpu *v, enum outcome outcome)
@@ -218,7 +266,9 @@ void sched_take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
         t.until = cap_next(&vm->cap, host_now());
     lock_take(&c->lock);
     c->running = NULL;
-    runq_charge(&c->queue, &v->run, ticks);
+    /* What it had beyond a slice was nobody's loss, and is no debt to those who come now. */
+    runq_charge(&c->queue, &v->run, c->goes_on ? min_u64(ticks, sched_slice()) : ticks);
+    c->goes_on = false;
     if (unlikely(trace_wanted()) && t.ran)
         trace_out(c, v, outcome);
     if (outcome == OUTCOME_STOP) {

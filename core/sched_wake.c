@@ -75,11 +75,13 @@ void sched_join(struct cpu_sched *c, unsigned cpu, struct vcpu *v)
     v->wakes++;
     v->woken = true;
     trace_event(TRACE_WAKE, v, cpu);
+    if (runq_load(&c->queue) == 0)
+        runq_catch_up(&c->queue, __atomic_load_n(&sched_epoch, __ATOMIC_RELAXED));
     bool front = runq_wake(&c->queue, &v->run);
     sched_note_wanted(c, v);
     if (sched_is_idle(cpu))
         host_kick(cpu);
-    else if (front)
+    else if (front || c->goes_on)
         shorten_slice(c, cpu);
 }
 

@@ -7,6 +7,7 @@
 #include "arch/x86/exception.h"
 
 #include "arch/x86/insn.h"
+#include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/seg.h"
@@ -64,7 +65,7 @@ void exception_set_nmi_handler(nmi_fn *fn)
 
 void interrupt_deliver(uint8_t vector)
 {
-    this_cpu()->interrupts++;
+    this_cpu()->interrupts += vector != LAPIC_VECTOR_TIMER;
     if (interrupt_handler)
         interrupt_handler(vector);
 }

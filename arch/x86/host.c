@@ -44,26 +44,17 @@ void host_idle(uint64_t deadline)
         pause();
         return;
     }
-    host_idle_begin();
+    struct cpu *c = this_cpu();
+    uint64_t begin = rdtsc();
+    __atomic_store_n(&c->idle_since, begin, __ATOMIC_RELAXED);
     lapic_timer_arm(deadline);
     sti_hlt_cli();
-    lapic_timer_arm(0);
-    (void)host_idle_end();
-}
-
-void host_idle_begin(void)
-{
-    __atomic_store_n(&this_cpu()->idle_since, rdtsc(), __ATOMIC_RELAXED);
-}
-
-uint64_t host_idle_end(void)
-{
-    struct cpu *c = this_cpu();
-    uint64_t now = rdtsc(), slept = now - c->idle_since;
+    uint64_t end = rdtsc();
+    if (end < deadline)
+        lapic_timer_arm(0);
     /* In this order, a reader in between misses a sleep but never counts it twice. */
     __atomic_store_n(&c->idle_since, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&c->idle_ticks, c->idle_ticks + slept, __ATOMIC_RELEASE);
-    return now;
+    __atomic_store_n(&c->idle_ticks, c->idle_ticks + end - begin, __ATOMIC_RELEASE);
 }
 
 uint64_t host_interrupts(void)

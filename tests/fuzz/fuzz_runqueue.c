@@ -142,12 +142,23 @@ static int64_t part_of(int64_t may_run, unsigned part)
     return 200 * SLICE;
 }
 
+static void catch_up(unsigned n)
+{
+    uint64_t latest = 0, was = queue[n].epoch;
+    for (unsigned i = 0; i < QUEUES; i++)
+        latest = max_u64(latest, queue[i].epoch);
+    runq_catch_up(&queue[n], latest);
+    check(queue[n].epoch + 1 >= latest && queue[n].epoch >= was);
+}
+
 /* A CPU's turn: how much of it, and what becomes of who had it. */
 static void turn(unsigned n, unsigned part, unsigned fate)
 {
     struct runq *rq = &queue[n];
     if (runq_hungry(rq))
         steal(n);
+    if (runq_hungry(rq))
+        catch_up(n);
     unsigned before = rq->count;
     struct runq_entity *e = runq_pick(rq);
     check((e != NULL) == (before > 0));
@@ -159,6 +170,13 @@ static void turn(unsigned n, unsigned part, unsigned fate)
     check(!p->promised || p->waited <= 2 * round_of_all());
     check_queues();
     int64_t ran = part_of(may_run, part), debt = -RUNQ_DEBT_MAX * quantum(e);
+    if (rq->count == 0 && part < 16 && fate == 2) {
+        runq_go_on(rq, e, (uint64_t)ran);
+        check(e->credit >= rq->least && runq_turn(rq, e) >= rq->least);
+        ran = 0;
+        credit = e->credit;
+        may_run = runq_turn(rq, e);
+    }
     runq_charge(rq, e, (uint64_t)ran);
     check(e->credit == (credit - ran > debt ? credit - ran : debt));
     check((ran < may_run) == (runq_turn(rq, e) > 0));

@@ -51,7 +51,7 @@ static struct sim {
     struct sim_cpu cpu[SIM_CPUS];
     struct sim_entity entity[SIM_ENTITIES];
     unsigned cpus, entities;
-    uint64_t now, seed;
+    uint64_t now, seed, epoch; /* epoch: the latest of all queues */
     bool wakers_preempt;
 } sim;
 
@@ -146,7 +146,11 @@ static void sim_dispatch(struct sim_cpu *c)
     do {
         if (runq_hungry(&c->rq))
             sim_steal(c);
+        if (runq_hungry(&c->rq))
+            runq_catch_up(&c->rq, sim.epoch);
         s = sim_of(runq_pick(&c->rq));
+        if (s)
+            sim.epoch = max_u64(sim.epoch, c->rq.epoch);
     } while (s && sim_capped(c, s));
     c->until = UINT64_MAX;
     if (s)
@@ -202,6 +206,8 @@ static void sim_wake(struct sim_entity *s)
     s->queued_at = sim.now;
     s->wakes++;
     s->cpu = c->index;
+    if (runq_load(&c->rq) == 0)
+        runq_catch_up(&c->rq, sim.epoch);
     s->woken = runq_wake(&c->rq, &s->e);
     /* Not at once, or a few that wake often would leave the others nothing but switches. */
     if (sim.wakers_preempt && s->woken && c->on && c->since + SIM_SLICE / 10 < c->until) {

@@ -99,6 +99,10 @@ struct asked {
 };
 static struct asked *called[CPUS];
 
+void host_let_in(void)
+{
+}
+
 void host_serve(void)
 {
     struct asked *c = __atomic_exchange_n(&called[me], NULL, __ATOMIC_ACQUIRE);
@@ -138,13 +142,18 @@ void host_call_others(host_call_fn *fn, void *arg)
             host_call_on(i, fn, arg);
 }
 
+static void (*while_it_idles)(void);
+
 /* Until a kick, as HLT with a kick that stays pending while interrupts are off. */
 void host_idle(uint64_t deadline)
 {
     if (deadline <= host_now())
         return;
     if (!threads) {
+        assert_true(sched_is_idle(me));
         now = min_u64(deadline, now + SLICE);
+        if (while_it_idles)
+            while_it_idles();
         host_serve();
         return;
     }
@@ -155,20 +164,6 @@ void host_idle(uint64_t deadline)
 }
 
 static uint64_t interrupts; /* the boot CPU's */
-static bool in_guest_halt[CPUS];
-
-void host_idle_begin(void)
-{
-    assert_false(in_guest_halt[me]);
-    in_guest_halt[me] = true;
-}
-
-uint64_t host_idle_end(void)
-{
-    assert_true(in_guest_halt[me]);
-    in_guest_halt[me] = false;
-    return host_now();
-}
 
 uint64_t host_interrupts(void)
 {
@@ -387,6 +382,7 @@ static int setup(void **state)
     threads = false;
     on_release = in_collect = NULL;
     in_device_time = NULL;
+    while_it_idles = NULL;
     sched_init(SLICE);
     for (unsigned i = 0; i < CPUS; i++)
         sched_cpus[i].paid_until = now;
@@ -774,9 +770,9 @@ static void test_who_waits_for_the_console_keeps_its_own_timer(void **state)
 /* --- waiting in place ------------------------------------------------------------------------- */
 
 static bool waited, woken;
-static void (*before_wait)(void), (*while_it_waits)(struct vcpu *v);
+static void (*before_wait)(void);
 
-/* Runs for 100, halts, is away for 5000 if it may wait here, and runs for another 100. */
+/* Runs for 100, halts, is away for a slice if it may wait here, and runs for another 100. */
 static enum outcome run_and_wait(struct vcpu *v)
 {
     now += 100;
@@ -786,11 +782,6 @@ static enum outcome run_and_wait(struct vcpu *v)
     waited = sched_wait_here(v);
     if (!waited)
         return OUTCOME_BLOCK;
-    assert_true(sched_is_idle(me));
-    now += 5000;
-    if (while_it_waits)
-        while_it_waits(v);
-    sched_wait_over(v);
     assert_false(sched_is_idle(me));
     woken = !sched_still_waits(v);
     if (!woken)
@@ -804,7 +795,7 @@ static struct vcpu *start_one_that_waits(void)
     struct vcpu *v = &vcpu[0][0];
     run = run_and_wait;
     before_wait = NULL;
-    while_it_waits = NULL;
+    while_it_idles = NULL;
     waited = woken = false;
     me = 1;
     v->cpus_allowed[0] = BIT(1);
@@ -812,10 +803,10 @@ static struct vcpu *start_one_that_waits(void)
     return v;
 }
 
-static void wake_it(struct vcpu *v)
+static void wake_it(void)
 {
     me = 0;
-    sched_notify(v, REQUEST_NMI);
+    sched_notify(&vcpu[0][0], REQUEST_NMI);
     me = 1;
 }
 
@@ -823,7 +814,7 @@ static void test_who_waits_in_place_pays_for_what_it_runs(void **state)
 {
     (void)state;
     struct vcpu *v = start_one_that_waits();
-    while_it_waits = wake_it;
+    while_it_idles = wake_it;
     sched_cpus[1].paid_until = now;
     (void)pass(&sched_cpus[1], 1);
     assert_true(waited && woken);
@@ -832,10 +823,10 @@ static void test_who_waits_in_place_pays_for_what_it_runs(void **state)
     assert_int_equal(kicked[1], 1);
 }
 
-static void nothing_of_interest(struct vcpu *v)
+static void nothing_of_interest(void)
 {
     me = 0;
-    sched_notify(v, REQUEST_EVENT);
+    sched_notify(&vcpu[0][0], REQUEST_EVENT);
     me = 1;
 }
 
@@ -843,12 +834,53 @@ static void test_who_waits_in_place_is_woken_by_what_it_waits_for(void **state)
 {
     (void)state;
     struct vcpu *v = start_one_that_waits();
-    while_it_waits = nothing_of_interest;
+    while_it_idles = nothing_of_interest;
     (void)pass(&sched_cpus[1], 1);
     assert_true(waited && !woken);
     assert_int_equal(v->state, VCPU_BLOCKED);
     sched_notify(v, REQUEST_NMI);
     assert_int_equal(v->state, VCPU_QUEUED);
+}
+
+/* --- going on alone --------------------------------------------------------------------------- */
+
+static bool goes_on;
+
+/* Runs for a slice, and for another if it may. */
+static enum outcome run_for_two_slices(struct vcpu *v)
+{
+    now += SLICE;
+    if (before_wait)
+        before_wait();
+    uint64_t epoch = sched_cpus[1].queue.epoch;
+    goes_on = sched_goes_on(v);
+    if (goes_on) {
+        assert_int_equal(sched_cpus[1].queue.epoch, epoch + 1); /* as if it had ended its turn */
+        assert_int_equal(v->ran, SLICE);
+        assert_int_equal(v->slice_begin, now);
+        assert_int_equal(v->slice_end, now + SLICES_ALONE * SLICE);
+        now += SLICE;
+    }
+    return OUTCOME_RETRY;
+}
+
+static struct vcpu *start_one_that_goes_on(void)
+{
+    struct vcpu *v = start_one_that_waits();
+    run = run_for_two_slices;
+    goes_on = false;
+    sched_cpus[1].paid_until = now;
+    return v;
+}
+
+static void test_who_is_alone_goes_on_and_pays_for_its_last_slice(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_goes_on();
+    (void)pass(&sched_cpus[1], 1);
+    assert_true(goes_on);
+    assert_int_equal(v->ran, 2 * SLICE);
+    assert_int_equal(v->run.credit, 0);
 }
 
 static void somebody_is_queued(void)
@@ -895,6 +927,25 @@ static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
     assert_false(waited);
 }
 
+static void it_has_a_cap(void)
+{
+    cap_set(&vm[0].cap, 50);
+}
+
+static void test_nobody_goes_on_where_somebody_else_wants_the_cpu(void **state)
+{
+    (void)state;
+    void (*const reasons[])(void) = {somebody_is_queued, something_is_due, it_has_a_cap};
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        setup(NULL);
+        struct vcpu *v = start_one_that_goes_on();
+        before_wait = reasons[i];
+        (void)pass(&sched_cpus[1], 1);
+        assert_false(goes_on);
+        assert_int_equal(v->ran, SLICE);
+    }
+}
+
 /* --- threads as CPUs -------------------------------------------------------------------------- */
 
 #define HOPS 20000u
@@ -927,18 +978,13 @@ static enum outcome pass_token(struct vcpu *v)
 
 static uint32_t waits; /* in place; atomic */
 
-/* The same on a CPU that halts in the guest, until a kick, a call or its timer. */
+/* The same, waiting in place where that can be had. */
 static enum outcome pass_token_in_place(struct vcpu *v)
 {
     for (;;) {
         enum outcome outcome = pass_token(v);
         if (outcome != OUTCOME_BLOCK || !sched_wait_here(v))
             return outcome;
-        uint64_t until = min_u64(v->slice_end, v->event_at);
-        while (host_now() < until && !__atomic_exchange_n(&kicked[me], 0, __ATOMIC_SEQ_CST) &&
-               !__atomic_load_n(&called[me], __ATOMIC_ACQUIRE))
-            sched_yield();
-        sched_wait_over(v);
         host_serve();
         __atomic_fetch_add(&waits, 1, __ATOMIC_RELAXED);
         if (sched_still_waits(v))
@@ -1044,6 +1090,8 @@ int main(void)
         cmocka_unit_test_setup(test_who_waits_in_place_pays_for_what_it_runs, setup),
         cmocka_unit_test_setup(test_who_waits_in_place_is_woken_by_what_it_waits_for, setup),
         cmocka_unit_test_setup(test_nobody_waits_in_place_on_a_cpu_with_other_duties, setup),
+        cmocka_unit_test_setup(test_who_is_alone_goes_on_and_pays_for_its_last_slice, setup),
+        cmocka_unit_test_setup(test_nobody_goes_on_where_somebody_else_wants_the_cpu, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_by_one_that_waits_in_place, setup),
     };

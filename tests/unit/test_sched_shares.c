@@ -178,6 +178,29 @@ static void pins_are_kept_and_the_rest_is_shared(void **state)
     assert_int_equal(sim.entity[4].moves, 0);
 }
 
+/* Two that shared a CPU by their pins went through half as many epochs as one that was alone. When
+ * that is over they shall not have for themselves what they lag behind. */
+static void what_pins_did_is_forgotten_when_they_go(void **state)
+{
+    (void)state;
+    sim_setup(2);
+    for (unsigned i = 0; i < 3; i++) {
+        struct sim_entity *s = sim_add(RUNQ_WEIGHT_DEFAULT);
+        s->mask = i < 2 ? BIT(0) : BIT(1);
+        s->cpu = i < 2 ? 0 : 1;
+    }
+    sim_run(RUN);
+    assert_slices("alone", &sim.entity[2], 1000);
+    /* The CPU that lags has one, now; and then one may go from either to the other. */
+    sim.entity[1].mask = BIT(1);
+    sim_run(30 * SIM_SLICE);
+    sim.entity[1].mask = BIT(0) | BIT(1);
+    forget_results();
+    sim_run(30 * SIM_SLICE);
+    for (unsigned i = 0; i < 3; i++)
+        assert_near("three on two", (double)sim.entity[i].ran / SIM_SLICE, 20, 2);
+}
+
 /* None has waited for more than so many rounds of everybody. */
 static void assert_waits(uint64_t rounds)
 {
@@ -323,6 +346,7 @@ int main(void)
         cmocka_unit_test(weights_count_on_several_cpus),
         cmocka_unit_test(a_weight_is_worth_one_cpu_at_most),
         cmocka_unit_test(pins_are_kept_and_the_rest_is_shared),
+        cmocka_unit_test(what_pins_did_is_forgotten_when_they_go),
         cmocka_unit_test(players_gain_nothing),
         cmocka_unit_test(a_storm_leaves_the_batch_its_share),
         cmocka_unit_test(wakers_with_credit_wait_for_one_slice_at_most),

@@ -255,22 +255,6 @@ static COLD enum vmx_next odd_exit(struct vcpu *v, uint32_t reason)
     return VMX_LEAVE;
 }
 
-/* An exit that ends a halt in the guest. */
-static NOINLINE enum vmx_next handle_wait(struct vcpu *v, const struct vmx_exit_row *row)
-{
-    struct vm_exit *x = &v->exit;
-    enum outcome outcome = OUTCOME_RETRY;
-    bool halted = vmx_end_wait(v);
-    if (likely(x->head == HEAD_TIMER)) {
-        exit_count(v, EXIT_TIMER);
-    } else {
-        if (row->decode)
-            row->decode(v, x);
-        outcome = exit_dispatch(v, x);
-    }
-    return halted && outcome == OUTCOME_RETRY ? vmx_wake(v) : vmx_after_exit(v, outcome);
-}
-
 static NOINLINE enum vmx_next handle_other_event(struct vcpu *v, const struct vmx_exit_row *row)
 {
     struct vm_exit *x = &v->exit;
@@ -287,8 +271,6 @@ static NOINLINE enum vmx_next handle_other_event(struct vcpu *v, const struct vm
 /* An exit that is not one instruction's. */
 static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit_row *row)
 {
-    if (unlikely(vmx_of(v)->waits))
-        return handle_wait(v, row);
     if (v->exit.head != HEAD_TIMER)
         return handle_other_event(v, row);
     exit_count(v, EXIT_TIMER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Between an exit that is not the common case and the next entry: what was asked for meanwhile, the
- * preemption timer, halting in the guest; and the first entry of a turn. Decides nothing about
+ * preemption timer, a vCPU that halts; and the first entry of a turn. Decides nothing about
  * events (event.c) or about who runs (core/sched.c). SDM: "VMX-Preemption Timer", "VM Entries",
  * "Guest Non-Register State".
  */
@@ -20,9 +20,6 @@
 /* What passes at least from setting the timer until the guest runs: so many instructions, which in
  * sum take a tick each or more. */
 #define ENTRY_TICKS 40
-
-#define ACTIVITY_ACTIVE 0
-#define ACTIVITY_HLT    1
 
 static bool has_preemption_timer(void)
 {
@@ -89,7 +86,8 @@ static bool look(struct vcpu *v, uint64_t now)
     if (unlikely(requests & ~(uint32_t)(REQUEST_EVENT | REQUEST_RESCHEDULE | REQUEST_LOOK)) &&
         !serve_requests(v, &requests))
         return false;
-    if (unlikely(requests & REQUEST_RESCHEDULE) || unlikely(now >= v->slice_end))
+    if (unlikely(requests & REQUEST_RESCHEDULE) ||
+        (unlikely(now >= v->slice_end) && !sched_goes_on(v)))
         return give_back(v, requests);
     if ((requests & REQUEST_EVENT) && unlikely(!vmx_inject_events(v)))
         return triple_fault(v);
@@ -129,41 +127,22 @@ enum vmx_next vmx_resume(struct vcpu *v)
     return look(v, now) ? VMX_RESUME : VMX_LEAVE;
 }
 
-/* --- halting in the guest ---
- *
- * With nothing else to do the CPU may as well halt in the guest: the preemption timer ends that, or
- * an interrupt, and the vCPU goes on without having been put away. */
-
-/* Nothing may wake the guest without an exit: no virtual interrupt, no trap that is pending. */
-static bool can_wait(const struct vcpu *v)
+/* v has halted. Nothing that only the CPU knows of may be there to wake it: no virtual interrupt,
+ * no trap that is pending. */
+static bool may_wait(const struct vcpu *v)
 {
-    return has_preemption_timer() && !vmx_of(v)->observed && !v->apic.irr_words &&
+    return !vmx_of(v)->observed && !v->apic.irr_words &&
            !vmcs_get(GUEST_PENDING_DEBUG_EXCEPTIONS);
 }
 
-static enum vmx_next wait_here(struct vcpu *v)
+static enum vmx_next halt(struct vcpu *v)
 {
-    vmx_of(v)->waits = true;
-    vmcs_set(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
-    arm_timer(v);
-    return VMX_RESUME;
-}
-
-/* By the RIP, since Bochs saves the activity state as active. */
-bool vmx_end_wait(struct vcpu *v)
-{
-    vmx_of(v)->waits = v->halted = false;
-    vmcs_set(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-    sched_wait_over(v);
-    return vmcs_get(GUEST_RIP) == v->rip;
-}
-
-enum vmx_next vmx_wake(struct vcpu *v)
-{
-    if (likely(own_timer(v, rdtsc())))
-        return VMX_RESUME_FAST;
-    if (!sched_still_waits(v))
-        return look(v, rdtsc()) ? VMX_RESUME : VMX_LEAVE;
+    if (may_wait(v) && sched_wait_here(v)) {
+        if (has_preemption_timer() && own_timer(v, rdtsc()))
+            return VMX_RESUME_FAST;
+        if (!sched_still_waits(v))
+            return look(v, rdtsc()) ? VMX_RESUME : VMX_LEAVE;
+    }
     vmx_of(v)->outcome = OUTCOME_BLOCK;
     return VMX_LEAVE;
 }
@@ -176,13 +155,12 @@ enum vmx_next vmx_after_exit(struct vcpu *v, enum outcome outcome)
         vmcs_set(GUEST_RIP, v->rip);
     else if (v->exit.slow_step && outcome <= OUTCOME_FAULT)
         vmx_cancel_step();
-    if (outcome == OUTCOME_BLOCK && can_wait(v) && sched_wait_here(v))
-        return wait_here(v);
-    if (outcome >= OUTCOME_BLOCK) {
-        vmx_of(v)->outcome = (uint8_t)outcome;
-        return VMX_LEAVE;
-    }
-    return vmx_resume(v);
+    if (outcome < OUTCOME_BLOCK)
+        return vmx_resume(v);
+    if (outcome == OUTCOME_BLOCK)
+        return halt(v);
+    vmx_of(v)->outcome = (uint8_t)outcome;
+    return VMX_LEAVE;
 }
 
 static inline enum outcome enter(struct vcpu *v, struct vmx_vcpu *xv)

@@ -20,7 +20,6 @@ struct vmx_vcpu {
     const struct cpu *host_cpu; /* for which its host state was written last; NULL: none */
     bool observed;         /* exits go by vmx_exit_entry_observed */
     bool launched;         /* VMLAUNCH after VMCLEAR, VMRESUME from then on */
-    bool waits;            /* it halts in the guest: sched_wait_here() */
     uint8_t outcome;       /* enum outcome */
     uint16_t vpid;         /* 0: none */
     uint32_t proc_controls; /* as written to PROC_BASED_CONTROLS */
@@ -131,10 +130,6 @@ enum vmx_next vmx_after_exit(struct vcpu *v, enum outcome outcome);
 enum vmx_next vmx_resume(struct vcpu *v);
 /* The preemption timer has exited. */
 enum vmx_next vmx_time_is_up(struct vcpu *v);
-/* v, which halts in the guest (vmx_of(v)->waits), has left it. True: it was still halted, and when
- * the exit has been handled vmx_wake() says whether it goes on. */
-bool vmx_end_wait(struct vcpu *v);
-enum vmx_next vmx_wake(struct vcpu *v);
 
 /* exit.c: called by enter.S at every exit. */
 enum vmx_next vmx_handle_exit(struct vcpu *v);
