@@ -25,6 +25,9 @@
 #define ISA_IRQ_KEYS   1
 #define POLL_NS        5000000
 #define DRAW_NS        50000000 /* between two drawings of the screen */
+/* For so long the screen is drawn at a time: 16 bytes, all that a UART holds, come in 1.4 ms. */
+#define DRAW_PIECE_NS  300000
+#define DRAW_CELLS     8 /* between two looks at the clock */
 
 static struct lock console_lock = LOCK_INIT(LOCK_ORDER_CONSOLE, "console");
 static bool debug_port;
@@ -44,6 +47,7 @@ static bool must_poll; /* a line whose interrupt is not known */
  * once until the first host_console_deadline(), later by host_console_poll(). */
 static bool draws_later;
 static bool stale;          /* there is text to be drawn; atomic */
+static bool drawing;        /* some of it has been */
 static uint64_t drawn_at;   /* TSC */
 
 /* --- opening them --- */
@@ -174,12 +178,27 @@ void consoles_close_screen(void)
 
 /* --- bytes --- */
 
-static void draw(void)
+/* Whether a drawing is under way, or is due and begins. */
+static bool may_draw(void)
 {
-    if (!screen_on || !__atomic_exchange_n(&stale, false, __ATOMIC_ACQUIRE))
+    return screen_on && (drawing || __atomic_exchange_n(&stale, false, __ATOMIC_ACQUIRE));
+}
+
+static void draw_piece(void)
+{
+    uint64_t begin = host_now(), piece = host_ns_to_tsc(DRAW_PIECE_NS);
+    if (!may_draw())
         return;
-    drawn_at = host_now();
-    framebuffer_draw(&screen);
+    do {
+        drawing = !framebuffer_draw(&screen, DRAW_CELLS);
+        drawn_at = host_now();
+    } while (drawing && drawn_at - begin < piece);
+}
+
+static void draw_all(void)
+{
+    while (may_draw())
+        drawing = !framebuffer_draw(&screen, UINT32_MAX);
 }
 
 void host_console_write(const char *text, size_t len)
@@ -195,7 +214,7 @@ void host_console_write(const char *text, size_t len)
     lock_release(&console_lock);
     __atomic_store_n(&stale, screen_on, __ATOMIC_RELEASE);
     if (!draws_later)
-        draw();
+        draw_all();
 }
 
 size_t host_console_room(void)
@@ -219,11 +238,16 @@ static void poll_lines(void)
     lock_release(&console_lock);
 }
 
+void host_console_look(void)
+{
+    poll_lines();
+}
+
 void host_console_poll(void)
 {
     poll_lines();
-    if (host_now() - drawn_at >= host_ns_to_tsc(DRAW_NS))
-        draw();
+    if (drawing || host_now() - drawn_at >= host_ns_to_tsc(DRAW_NS))
+        draw_piece();
 }
 
 bool host_control_is_apart(void)
@@ -328,6 +352,8 @@ uint64_t host_console_deadline(void)
     draws_later = true;
     uint64_t lines = must_poll ? host_now() + host_ns_to_tsc(POLL_NS) : UINT64_MAX;
     bool waits = __atomic_load_n(&stale, __ATOMIC_RELAXED);
+    if (drawing)
+        return 0;
     return waits ? min_u64(lines, drawn_at + host_ns_to_tsc(DRAW_NS)) : lines;
 }
 
@@ -357,14 +383,14 @@ void consoles_route(consoles_route_fn *route)
 void consoles_make_synchronous(void)
 {
     draws_later = false;
-    draw();
+    draw_all();
     frames_only = false;
     uart_set_synchronous(&console_uart);
 }
 
 void consoles_flush(void)
 {
-    draw();
+    draw_all();
     lock_take(&console_lock);
     uart_flush(&console_uart);
     uart_flush(&control_uart);

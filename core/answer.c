@@ -13,6 +13,8 @@
 /* One answer_move() writes for so long, and a line: guests get their turn in between. Time and not
  * bytes, which cost what the screen is like. */
 #define PIECE_NS    1000000
+/* A command that answers with so much more looks at what is typed. */
+#define LOOK_BYTES  256
 #define MORE        "--more--"
 #define ERASE_MORE  "\r        \r"
 
@@ -46,9 +48,12 @@ static void write_line(void)
 void answer_put(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         while (!ring_put(&queue, text[i]))
             write_line();
+        if (queue.head % LOOK_BYTES == 0)
+            host_console_look();
+    }
 }
 
 void answer_begin(unsigned rows, unsigned width)

@@ -317,18 +317,18 @@ static const char *next_word(const char *name, const char *text, size_t before)
     return name + before;
 }
 
+/* Rows whose names begin with the same words stand together: each next word is offered once. */
 static void offer_names(struct candidates *k, const struct command *table, size_t count,
                         const char *text, size_t before)
 {
-    for (size_t i = 0; i < count; i++) {
+    const char *last = "";
+    for (size_t i = 0; i < count && !k->found; i++) {
         const char *word = next_word(table[i].name, text, before);
-        bool again = !word || !*word;
-        for (size_t j = 0; j < i && !again; j++) {
-            const char *other = next_word(table[j].name, text, before);
-            again = other && token(other) == token(word) && memcmp(other, word, token(word)) == 0;
-        }
-        if (!again)
+        if (!word || !*word)
+            continue;
+        if (token(word) != token(last) || memcmp(word, last, token(word)) != 0)
             offer(k, word, token(word));
+        last = word;
     }
 }
 

@@ -130,6 +130,9 @@ void host_console_write(const char *text, size_t len);
 size_t host_console_room(void);
 /* Moves what the line takes now; call often. */
 void host_console_poll(void);
+/* The same without the screen, with any locks held: for what takes longer than the 1.4 ms in which
+ * as many bytes come as a UART holds. */
+void host_console_look(void);
 /* TSC at which host_console_poll() must be called again though nothing interrupts; UINT64_MAX. */
 uint64_t host_console_deadline(void);
 /* The next character typed, or -1. */

@@ -198,9 +198,10 @@ static void list_candidates(struct lineedit *e, const char *text)
     lineedit_show(e);
 }
 
-/* How many bytes all candidates begin with; how many there are. */
-static size_t common(struct lineedit *e, const char *text, char first[LINEEDIT_WORD],
-                     unsigned *count)
+/* How many bytes all candidates begin with; how many there are, but no more than it takes to see
+ * that they have nothing in common beyond what is typed. */
+static size_t common(struct lineedit *e, const char *text, size_t typed,
+                     char first[LINEEDIT_WORD], unsigned *count)
 {
     char word[LINEEDIT_WORD];
     size_t n = 0;
@@ -209,6 +210,8 @@ static size_t common(struct lineedit *e, const char *text, char first[LINEEDIT_W
             memcpy(first, word, sizeof(word));
             n = strlen(word);
         }
+        if (*count > 1 && n <= typed)
+            break;
         size_t same = 0;
         while (same < n && first[same] == word[same])
             same++;
@@ -225,10 +228,10 @@ static void complete(struct lineedit *e, bool again)
         return;
     memcpy(text, e->text, e->cursor);
     text[e->cursor] = '\0';
-    size_t n = common(e, text, first, &count), from = e->cursor;
+    size_t from = e->cursor;
     while (from && !is_blank(e->text[from - 1]))
         from--;
-    size_t typed = e->cursor - from;
+    size_t typed = e->cursor - from, n = common(e, text, typed, first, &count);
     if (count && n > typed && memcmp(first, e->text + from, typed) == 0) {
         lineedit_insert(e, first + typed, n - typed);
     } else if (count > 1 && again) {

@@ -69,9 +69,13 @@ static bool init_text(struct framebuffer *fb)
     return true;
 }
 
-/* Stores one pixel and returns the address behind it. Byte by byte: pitch may be odd. */
+/* Stores one pixel, at any address, for pitch may be odd, and returns the address behind it. */
 static uint8_t *put_pixel(uint8_t *at, uint32_t value, uint8_t bytes)
 {
+    if (bytes == sizeof(value)) { /* as nearly all are */
+        memcpy(at, &value, sizeof(value));
+        return at + sizeof(value);
+    }
     for (uint8_t i = 0; i < bytes; i++)
         *at++ = (uint8_t)(value >> (8 * i));
     return at;
@@ -127,20 +131,34 @@ static bool same_cells(const char *text, const char *shown)
 
 _Static_assert(FRAMEBUFFER_COLUMNS % 8 == 0, "same_cells() stays within a row");
 
-void framebuffer_draw(struct framebuffer *fb)
+/* False: *cells have been drawn, and the row is not done. */
+static bool draw_row(struct framebuffer *fb, uint32_t row, unsigned *cells)
 {
-    for (uint32_t row = 0; row < fb->rows; row++)
-        for (uint32_t column = 0; column < fb->columns; column++) {
-            const char *text = text_row(fb, row) + column, c = *text;
-            if (column % 8 == 0 && same_cells(text, &fb->shown[row][column])) {
-                column += 7;
-                continue;
-            }
-            if (fb->shown[row][column] == c)
-                continue;
-            draw_cell(fb, column, row, c);
-            fb->shown[row][column] = c;
+    for (uint32_t column = 0; column < fb->columns; column++) {
+        const char *text = text_row(fb, row) + column, c = *text;
+        if (column % 8 == 0 && same_cells(text, &fb->shown[row][column])) {
+            column += 7;
+            continue;
         }
+        if (fb->shown[row][column] == c)
+            continue;
+        if (!*cells)
+            return false;
+        --*cells;
+        draw_cell(fb, column, row, c);
+        fb->shown[row][column] = c;
+    }
+    return true;
+}
+
+bool framebuffer_draw(struct framebuffer *fb, unsigned cells)
+{
+    if (!fb->rows_left)
+        fb->rows_left = fb->rows;
+    for (; fb->rows_left; fb->rows_left--)
+        if (!draw_row(fb, fb->rows - fb->rows_left, &cells))
+            return false;
+    return true;
 }
 
 bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *info, void *mem)
@@ -163,8 +181,7 @@ bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *inf
     memset(fb->text, ' ', sizeof(fb->text));
     memset(fb->shown, UNKNOWN, sizeof(fb->shown));
     clear_screen(fb);
-    framebuffer_draw(fb);
-    return true;
+    return framebuffer_draw(fb, UINT32_MAX);
 }
 
 static void new_line(struct framebuffer *fb)

@@ -50,6 +50,7 @@ struct framebuffer {
     uint8_t parameter_count;     /* numbers begun in it */
     uint32_t parameter[2];       /* its first two */
     uint32_t first;              /* row of text[] that is at the top of the screen */
+    uint32_t rows_left;          /* of the drawing that is under way; 0: none */
     char text[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what should be on the screen */
     char shown[FRAMEBUFFER_ROWS][FRAMEBUFFER_COLUMNS]; /* what is: 0 = not known */
 };
@@ -63,8 +64,9 @@ bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *inf
  * erase to the end of line or screen. Other sequences and control characters are dropped, bytes
  * above 126 show as a box. */
 void framebuffer_put(struct framebuffer *fb, const char *text, size_t len);
-/* Brings it on the screen. Much slower: a large screen has megabytes. Another CPU may put text at
- * the same time; what is missed then is drawn the next time. */
-void framebuffer_draw(struct framebuffer *fb);
+/* Brings it on the screen, at most so many characters at a time: a large screen has megabytes.
+ * False: the next call goes on with the rest. Another CPU may put text at the same time; what is
+ * missed then is drawn the next time. */
+bool framebuffer_draw(struct framebuffer *fb, unsigned cells);
 
 #endif

@@ -130,6 +130,18 @@ class Lines(unittest.TestCase):
             self.session(Machine(lose=1.0), 0.3)
         self.assertEqual(failure.exception.status, link.NO_ANSWER)
 
+    def test_a_device_is_for_one_program(self):
+        master, slave = os.openpty()
+        path = os.ttyname(slave)
+        first = link.open_line(path, 115200)
+        with self.assertRaises(Failure) as failure:
+            link.open_line(path, 115200)
+        self.assertEqual(failure.exception.status, link.NO_ANSWER)
+        self.assertIn("one at a time", str(failure.exception))
+        os.close(first)
+        for fd in (link.open_line(path, 115200), master, slave):
+            os.close(fd)
+
     def test_a_long_answer_is_whole(self):
         text = random.Random(2).randbytes(300000)
         machine, got = Machine(answer=text), []

@@ -18,7 +18,7 @@ static struct framebuffer fb;
 static void say(const char *text)
 {
     framebuffer_put(&fb, text, strlen(text));
-    framebuffer_draw(&fb);
+    assert_true(framebuffer_draw(&fb, UINT32_MAX));
 }
 
 static struct framebuffer_info rgb(uint32_t width, uint32_t height, uint8_t bpp, uint32_t slack)
@@ -168,6 +168,30 @@ static void same_text_same_pixels(void **state)
     free(b);
 }
 
+/* Piece by piece it comes to the same, and what was put meanwhile comes with the next drawing. */
+static void a_screen_is_drawn_in_pieces(void **state)
+{
+    struct framebuffer_info info = {
+        .pitch = 20, .width = 10, .height = 3, .type = FRAMEBUFFER_TEXT};
+    uint8_t *mem = calloc(1, (size_t)framebuffer_size(&info));
+    (void)state;
+    assert_true(framebuffer_init(&fb, &info, mem));
+    framebuffer_put(&fb, "abc\ndefg\nh", 10);
+    assert_false(framebuffer_draw(&fb, 4));
+    assert_int_equal(mem[4], 'c');
+    assert_int_equal(mem[20], 'd');
+    assert_int_equal(mem[22], ' ');
+    framebuffer_put(&fb, "\x1b[1;1H!", 7);
+    assert_false(framebuffer_draw(&fb, 3));
+    assert_int_equal(mem[26], 'g');
+    assert_true(framebuffer_draw(&fb, 3));
+    assert_int_equal(mem[40], 'h');
+    assert_int_equal(mem[0], 'a');
+    assert_true(framebuffer_draw(&fb, 4));
+    assert_int_equal(mem[0], '!');
+    free(mem);
+}
+
 static void impossible_ones_are_refused(void **state)
 {
     uint8_t mem[64] = {0};
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(the_screen_is_what_was_meant),
         cmocka_unit_test(every_depth_draws_inside),
         cmocka_unit_test(same_text_same_pixels),
+        cmocka_unit_test(a_screen_is_drawn_in_pieces),
         cmocka_unit_test(impossible_ones_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@ Whatever is no verb of ours is a line for Plinth's own commands (`ctl help` list
 import argparse
 import os
 import re
+import signal
 import sys
 import termios
 import time
@@ -182,7 +183,7 @@ def top(line, words):
                 return status
         else:
             height = os.get_terminal_size(1).lines - 1
-            _out(b"\x1b[H" + b"".join(row + b"\x1b[K\r\n" for row in text[0].split(b"\n")[:height])
+            _out(b"\x1b[H" + b"".join(row + b"\x1b[K\n" for row in text[0].split(b"\n")[:height])
                  + b"\x1b[J")
         line.receive(o.every)
 
@@ -267,6 +268,9 @@ def run(options):
         raise Failure("ctl: say what; see 'plinth ctl --help'", USAGE)
     if not options.to:
         raise Failure("ctl: where is the machine? --to DEVICE, or $PLINTH_CONTROL", USAGE)
+    # Not the end of this program on the spot: a terminal gets its mode back, the line its peace.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _: sys.exit(128 + got))
     line = link.Link(link.open_line(options.to, options.baud), options.timeout)
     line.hello()
     try:

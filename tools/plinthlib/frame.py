@@ -9,6 +9,7 @@ import struct
 
 START = b"\xfeP"
 PAYLOAD_MAX = 1056
+NOT_PLINTH = 0xffff     # the channel of what comes from something between it and a program
 
 
 def wire_size(payload):

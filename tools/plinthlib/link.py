@@ -3,6 +3,7 @@
 messages are. What gets lost on the line is asked for again; what cannot be done twice is not.
 """
 import binascii
+import fcntl
 import os
 import random
 import select
@@ -26,6 +27,12 @@ DATA_LEAST = 32
 
 def _open_serial(path, baud):
     fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise Failure(f"{path}: another program has this line, which is for one at a time",
+                      NO_ANSWER) from None
     if os.isatty(fd):
         tty.setraw(fd)
         speed = getattr(termios, f"B{baud}", None)
@@ -82,7 +89,16 @@ class Link:
                 if not select.select([], [self.fd], [], self.patience)[1]:
                     raise Failure("the line takes nothing", NO_ANSWER) from None
             except OSError as error:
+                self._read()    # it may have said why
+                for f in self.queue:
+                    self._refuse(f)
                 raise Failure(f"the line is gone: {error.strerror}", NO_ANSWER) from None
+
+    @staticmethod
+    def _refuse(f):
+        """By who has the line, not by Plinth."""
+        if f.type == "x" and f.channel == frame.NOT_PLINTH:
+            raise Failure(f.payload.decode("latin-1"), NO_ANSWER)
 
     def receive(self, seconds, also=()):
         """(what came next: a Frame, None after `seconds` or for `also`; the others that are ready)
@@ -140,6 +156,7 @@ class Link:
                     break
                 if got.type in answers and got.seq == self._seq:
                     return got
+                self._refuse(got)
                 if got.type == "x" and got.seq == self._seq:
                     raise Failure(got.payload.decode("latin-1"))
             wait = min(2 * wait, LONGEST_WAIT)

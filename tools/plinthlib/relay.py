@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The way from a UNIX socket to a machine's serial line, for `tools/plinth ctl` while
-`tools/plinth run` has the machine. One program at a time; when it goes, its session is closed.
+`tools/plinth run` has the machine. One program at a time, another is told so; when it goes, its
+session is closed.
 """
 import os
 import socket
@@ -8,6 +9,7 @@ import socket
 from plinthlib import frame
 from plinthlib.base import BAD_CONFIG, Failure
 
+BUSY = b"another program has this line, which is for one at a time"
 PENDING_MAX = 4096      # bytes that wait for the line: the program waits for the rest itself
 
 
@@ -40,16 +42,17 @@ class Relay:
                 return True     # no socket: not ours to remove
 
     def readers(self):
+        """The client first: when it has gone and another has come, that one is not too many."""
         if not self.client:
             return [self.listener]
-        return [self.client] if len(self._pending) < PENDING_MAX else []
+        return [self.client, self.listener] if len(self._pending) < PENDING_MAX else []
 
     def wants_write(self):
         return bool(self._pending)
 
     def ready(self, source):
         if source is self.listener:
-            self.client = self.listener.accept()[0]
+            self._accept()
             return
         try:
             data = self.client.recv(PENDING_MAX)
@@ -58,6 +61,18 @@ class Relay:
         self._pending += data
         if not data:
             self._gone()
+
+    def _accept(self):
+        client = self.listener.accept()[0]
+        if not self.client:
+            self.client = client
+            return
+        with client:
+            client.setblocking(False)
+            try:
+                client.send(frame.encode("x", BUSY, channel=frame.NOT_PLINTH))
+            except OSError:
+                pass
 
     def _gone(self):
         self.client.close()
