@@ -57,13 +57,14 @@ struct backend {
     unsigned (*cpl)(struct vcpu *v);
     /* Default operand size of the code that runs: 16, 32 or 64. */
     unsigned (*code_bits)(struct vcpu *v);
-    /* The same at CPL 0, else 0. */
-    unsigned (*kernel_code_bits)(struct vcpu *v);
     /* Clears the interrupt shadow and queues the single-step trap that stepping over an
      * instruction owes. */
     void (*finish_step)(struct vcpu *v);
     /* Queues the #DB of data or I/O breakpoints, bits 3:0 as in DR6, for behind the instruction. */
     void (*queue_breakpoints)(struct vcpu *v, uint32_t hits);
+    /* In an instruction's exit: v takes this interrupt behind it, at its next entry. The handler
+     * returns OUTCOME_ADVANCE. v->rflags has IF, slow_step is not set, and no event waits. */
+    void (*inject)(struct vcpu *v, uint8_t vector);
     /* The mode of v's local APIC has changed (IA32_APIC_BASE). */
     void (*apic_mode)(struct vcpu *v);
     /* While a debugger has v: INT3 exits, v->debug.step is obeyed, and with dr7 the debug registers

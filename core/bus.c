@@ -83,11 +83,6 @@ const struct bus_region *bus_search(const struct bus *b, uint64_t addr)
     return &b->region[n - 1];
 }
 
-static uint64_t ones(unsigned size)
-{
-    return UINT64_MAX >> (64 - 8 * size);
-}
-
 /* Bytes of the next part of an access with `left` bytes to go at addr: what r takes at a time and
  * what stays inside it. r NULL: nobody is there. */
 static unsigned part_size(const struct bus_region *r, uint64_t addr, unsigned left)
@@ -109,7 +104,7 @@ static void access_in_parts(struct bus *b, uint64_t addr, struct io_access *a)
         const struct bus_region *r = bus_find(b, addr + done);
         part = part_size(r, addr + done, a->size - done);
         struct io_access piece = {.size = (uint8_t)part, .write = a->write,
-                                  .value = a->write ? value >> (8 * done) : ones(part)};
+                                  .value = a->write ? value >> (8 * done) : bus_ones(part)};
         if (r)
             bus_access_region(r, addr + done, &piece);
         if (!a->write)
@@ -125,7 +120,7 @@ bool bus_access(struct bus *b, uint64_t addr, struct io_access *a)
     const struct bus_region *r = bus_find(b, addr);
     if (!r) {
         if (!a->write)
-            a->value = ones(a->size);
+            a->value = bus_ones(a->size);
         return false;
     }
     if (a->size <= r->max_width && a->size - 1u <= r->size - 1 - (addr - r->base))

@@ -56,12 +56,11 @@ static inline const struct bus_region *bus_hinted(const struct bus *b, uint64_t 
     return &b->region[b->hint[bus_hint(addr)]];
 }
 
-/* True: r, which came of bus_hinted(), takes the access at addr as a whole, and the owner has
- * given it the tag 0 for it: bus_access_region() is all there is to do. */
-static inline bool bus_plain(const struct bus_region *r, uint64_t addr, const struct io_access *a)
+/* True: r takes an access of `size` bytes at addr as a whole. False for some that it takes at its
+ * end, too, and for an r that does not contain addr. */
+static inline bool bus_takes(const struct bus_region *r, uint64_t addr, unsigned size)
 {
-    return likely(addr - r->base < r->fast) && likely(a->size <= r->max_width) &&
-           !r->tag[a->write];
+    return likely(addr - r->base < r->fast) && likely(size <= r->max_width);
 }
 
 /* The same as bus_search(), faster where a hint is right. */
@@ -71,10 +70,16 @@ static inline const struct bus_region *bus_find(const struct bus *b, uint64_t ad
     return likely(addr - r->base < r->size) ? r : bus_search(b, addr);
 }
 
+/* All bits of `size` bytes: 1 to 8. */
+static inline uint64_t bus_ones(unsigned size)
+{
+    return UINT64_MAX >> (64 - 8 * size);
+}
+
 /* Performs an access that r takes as a whole: a->size <= r->max_width, all of it inside. */
 static inline void bus_access_region(const struct bus_region *r, uint64_t addr, struct io_access *a)
 {
-    uint64_t ones = UINT64_MAX >> (64 - 8 * a->size);
+    uint64_t ones = bus_ones(a->size);
     a->offset = addr - r->base;
     if (a->write) {
         a->value &= ones;

@@ -61,6 +61,10 @@ enum outcome {
 #define IO_KEY(port, size, out) \
     ((uint64_t)(port) | (uint64_t)(size) << 16 | (uint64_t)((out) ? 1 : 0) << 24)
 
+#define MEMORY_READ  BIT(0)
+#define MEMORY_WRITE BIT(1)
+#define MEMORY_FETCH BIT(2)
+
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
 /* kind and reason as EXIT_HEAD() lays them out, the rest 0: one store instead of four. */
@@ -96,14 +100,15 @@ struct vm_exit {
         } dr;
         struct {
             gpa_t gpa;
-            bool read, write, fetch;
+            uint8_t access; /* MEMORY_* */
             bool table; /* the CPU was walking the guest's page tables */
             /* The rest counts while plain is set: 64-bit code with 4-level paging has touched the
              * data there, no event was being delivered and no breakpoint is enabled. */
             bool plain;
-            bool slow_step; /* what the head's has to be if one instruction is done */
             uint64_t cr3;
         } memory;
+        uint64_t call_mask; /* VMCALL from a kernel: the bits of a register that count there, 32 or
+                             * 64; from elsewhere 0 */
         uint8_t eoi_vector;
         struct event exception; /* to be delivered to the guest; DR6 and CR2 are up to date */
         struct {
@@ -140,7 +145,7 @@ exit_fn exit_cr_access; /* cr_exit.c */
 exit_fn exit_mov_dr;    /* cr_exit.c */
 exit_fn exit_xsetbv;    /* cr_exit.c */
 exit_fn exit_io;        /* io_exit.c */
-exit_fn exit_memory;    /* mmio.c */
+exit_fn exit_memory;    /* mmio_move.c, and the long way in mmio.c */
 exit_fn exit_task_switch; /* task_exit.c */
 
 #endif

@@ -23,6 +23,8 @@ uint64_t host_tsc_khz(void);
 /* Conversions that neither overflow nor drift within centuries. */
 uint64_t host_tsc_to_ns(uint64_t ticks);
 uint64_t host_ns_to_tsc(uint64_t ns);
+/* Nanoseconds from TSC value tsc, which is past, until now. */
+uint64_t host_ns_since(uint64_t tsc);
 /* Nanoseconds since the hypervisor started. */
 uint64_t host_uptime_ns(void);
 /* Seconds since 1970, UTC, by the machine's own clock: boot/platform.c. */

@@ -12,114 +12,91 @@
 #include "core/sched.h"
 #include "core/vm.h"
 
-/* What a hypercall leaves: a value for RAX and an outcome. */
-struct hypercall {
-    struct vcpu *v;
-    uint64_t arg[4]; /* as many as its row says; the others are not set */
-    uint64_t result;
-};
-
-typedef enum outcome hypercall_fn(struct hypercall *h);
-#define HYPERCALL(number, name, args, text) static hypercall_fn hypercall_##name;
+/* A handler answers by done(), or leaves RAX alone. */
+#define HYPERCALL(number, name, args, text) static exit_fn hypercall_##name;
 #include "core/abi/hypercalls.def"
 #undef HYPERCALL
 
-static const struct {
-    hypercall_fn *fn;
-    uint64_t args;
-} table[] = {
-#define HYPERCALL(number, name, args, text) [number] = {hypercall_##name, args},
+static exit_fn *const table[] = {
+#define HYPERCALL(number, name, args, text) [number] = hypercall_##name,
 #include "core/abi/hypercalls.def"
 #undef HYPERCALL
 };
 
-static enum outcome hypercall_VERSION(struct hypercall *h)
+static inline uint64_t argument(const struct vcpu *v, const struct vm_exit *x, enum gpr reg)
 {
-    h->result = PLINTH_ABI_VERSION | (uint64_t)PLINTH_FEATURE_SLEEP << 32;
+    return v->gpr[reg] & x->call_mask;
+}
+
+static inline enum outcome done(struct vcpu *v, const struct vm_exit *x, uint64_t result)
+{
+    v->gpr[GPR_RAX] = result & x->call_mask;
     return OUTCOME_ADVANCE;
 }
 
-static enum outcome hypercall_CONSOLE_WRITE(struct hypercall *h)
+static enum outcome hypercall_VERSION(struct vcpu *v, struct vm_exit *x)
+{
+    return done(v, x, PLINTH_ABI_VERSION | (uint64_t)PLINTH_FEATURE_SLEEP << 32);
+}
+
+static enum outcome hypercall_CONSOLE_WRITE(struct vcpu *v, struct vm_exit *x)
 {
     char text[PLINTH_CONSOLE_MAX];
-    struct vm *vm = h->v->vm;
-    uint64_t len = h->arg[1];
-    if (len > sizeof(text)) {
-        h->result = (uint64_t)PLINTH_EINVAL;
-        return OUTCOME_ADVANCE;
-    }
-    if (!guest_read(&vm->mem, GPA(h->arg[0]), text, len)) {
-        h->result = (uint64_t)PLINTH_EFAULT;
-        return OUTCOME_ADVANCE;
-    }
-    /* A console that is behind makes the caller wait, not the text get lost: it calls again. */
+    struct vm *vm = v->vm;
+    uint64_t from = argument(v, x, GPR_RDI), len = argument(v, x, GPR_RSI);
+    if (len > sizeof(text))
+        return done(v, x, (uint64_t)PLINTH_EINVAL);
+    if (!guest_read(&vm->mem, GPA(from), text, len))
+        return done(v, x, (uint64_t)PLINTH_EFAULT);
+    /* A console that is behind makes the caller wait, not the text get lost: it calls again, so its
+     * number must still be in RAX. */
     if (!console_has_room()) {
-        sched_stall(h->v);
+        sched_stall(v);
         return OUTCOME_RETRY;
     }
     machine_console(vm, text, len);
-    h->result = len;
-    return OUTCOME_ADVANCE;
+    return done(v, x, len);
 }
 
-static enum outcome hypercall_YIELD(struct hypercall *h)
+static enum outcome hypercall_YIELD(struct vcpu *v, struct vm_exit *x)
 {
-    uint64_t until = h->arg[0], now = host_uptime_ns();
-    h->result = 0;
+    uint64_t until = argument(v, x, GPR_RDI), now = host_uptime_ns();
+    (void)done(v, x, 0);
     if (until == 0) {
-        sched_give_way(h->v);
+        sched_give_way(v);
         return OUTCOME_ADVANCE;
     }
     if (until <= now)
         return OUTCOME_ADVANCE;
-    h->v->wake_on_interrupt = h->v->rflags & RFLAGS_IF;
+    v->wake_on_interrupt = v->rflags & RFLAGS_IF;
     uint64_t start = host_now(), wait = host_ns_to_tsc(until - now);
-    h->v->wake_at = wait < UINT64_MAX - start ? start + wait : UINT64_MAX;
+    v->wake_at = wait < UINT64_MAX - start ? start + wait : UINT64_MAX;
     return OUTCOME_BLOCK;
 }
 
-static enum outcome hypercall_TIME(struct hypercall *h)
+static enum outcome hypercall_TIME(struct vcpu *v, struct vm_exit *x)
 {
-    h->result = host_uptime_ns();
-    return OUTCOME_ADVANCE;
+    return done(v, x, host_uptime_ns());
 }
 
-static enum outcome hypercall_EXIT(struct hypercall *h)
+static enum outcome hypercall_EXIT(struct vcpu *v, struct vm_exit *x)
 {
-    return vm_exit(h->v->vm, (uint32_t)h->arg[0], "hypercall");
+    return vm_exit(v->vm, (uint32_t)argument(v, x, GPR_RDI), "hypercall");
 }
 
-static void take_arguments(struct hypercall *h, uint64_t mask)
+/* Only kernels call. */
+static COLD enum outcome refuse_call(struct vcpu *v, struct vm_exit *x)
 {
-    const uint64_t *gpr = h->v->gpr;
-    h->arg[0] = gpr[GPR_RDI] & mask;
-    h->arg[1] = gpr[GPR_RSI] & mask;
-    h->arg[2] = gpr[GPR_RDX] & mask;
-    h->arg[3] = gpr[GPR_R10] & mask;
+    x->call_mask = backend->code_bits(v) == 64 ? UINT64_MAX : UINT32_MAX;
+    return done(v, x, (uint64_t)PLINTH_EPERM);
 }
 
 enum outcome exit_vmcall(struct vcpu *v, struct vm_exit *x)
 {
-    (void)x;
-    struct hypercall h;
-    unsigned bits = backend->kernel_code_bits(v);
-    uint64_t mask = bits == 64 ? UINT64_MAX : UINT32_MAX;
-    uint64_t number = v->gpr[GPR_RAX] & mask;
-    enum outcome outcome = OUTCOME_ADVANCE;
-    h.v = v;
-    if (unlikely(bits == 0)) {
-        mask = backend->code_bits(v) == 64 ? UINT64_MAX : UINT32_MAX;
-        h.result = (uint64_t)PLINTH_EPERM;
-    } else if (unlikely(number >= ARRAY_LEN(table)) || unlikely(!table[number].fn)) {
-        h.result = (uint64_t)PLINTH_ENOSYS;
-    } else {
-        if (table[number].args)
-            take_arguments(&h, mask);
-        outcome = table[number].fn(&h);
-        /* RETRY runs the same VMCALL again: its number must still be in RAX. */
-        if (unlikely(outcome == OUTCOME_RETRY))
-            return outcome;
-    }
-    v->gpr[GPR_RAX] = h.result & mask;
-    return outcome;
+    if (unlikely(!x->call_mask))
+        return refuse_call(v, x);
+    uint64_t number = argument(v, x, GPR_RAX);
+    if (unlikely(number >= ARRAY_LEN(table)) || unlikely(!table[number]))
+        return done(v, x, (uint64_t)PLINTH_ENOSYS);
+    return table[number](v, x);
 }

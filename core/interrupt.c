@@ -7,6 +7,7 @@
 #include "core/interrupt.h"
 
 #include "arch/x86/msr.h"
+#include "arch/x86/regs.h"
 #include "core/apic_route.h"
 #include "core/backend.h"
 #include "core/host.h"
@@ -24,11 +25,6 @@ static bool is_ours(const struct vcpu *v)
 uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now)
 {
     return now + vm->tsc_offset;
-}
-
-uint64_t vcpu_guest_tsc(const struct vcpu *v, uint64_t now)
-{
-    return now + v->tsc_offset;
 }
 
 uint64_t vm_tsc_adjust(const struct vm *vm)
@@ -49,6 +45,11 @@ void interrupt_follow_tsc(struct vcpu *v)
 uint64_t vm_clock_ns(const struct vm *vm, uint64_t now)
 {
     return host_tsc_to_ns(now - vm->start_tsc);
+}
+
+uint64_t vm_clock_now(const struct vm *vm)
+{
+    return host_ns_since(vm->start_tsc);
 }
 
 /* --- to the vCPU --- */
@@ -337,6 +338,26 @@ bool interrupt_start_timer(struct vcpu *v, uint64_t count)
     if (!vlapic_start_timer(&v->apic, count, now + v->tsc_offset))
         return false;
     rearm(v, now);
+    return true;
+}
+
+/* The instruction that has exited is over, the guest lets interrupts in, and nothing else waits. */
+static inline bool takes_the_next(const struct vcpu *v)
+{
+    return (v->rflags & RFLAGS_IF) && !v->exit.slow_step &&
+           !(v->reinject_valid | v->exception_valid | v->nmi_pending) &&
+           !(v->index == 0 && v->vm->pic_intr);
+}
+
+bool interrupt_self_ipi(struct vcpu *v, uint64_t icr)
+{
+    if (takes_the_next(v) && vlapic_serve_self_ipi(&v->apic, icr)) {
+        backend->inject(v, (uint8_t)icr);
+        return true;
+    }
+    if (!vlapic_self_ipi(&v->apic, icr))
+        return false;
+    vcpu_request(v, REQUEST_EVENT);
     return true;
 }
 

@@ -39,6 +39,8 @@ void interrupt_time(struct vcpu *v, uint64_t now);
 bool interrupt_arm_deadline(struct vcpu *v, uint64_t deadline);
 /* The guest writes the initial count of its x2APIC; the same. */
 bool interrupt_start_timer(struct vcpu *v, uint64_t count);
+/* The guest writes its x2APIC's ICR; the same. */
+bool interrupt_self_ipi(struct vcpu *v, uint64_t icr);
 /* Sets v->event_at anew after a timer was programmed. */
 void interrupt_rearm(struct vcpu *v);
 /* True if something is there for which a halted v wakes. */
@@ -54,9 +56,13 @@ void interrupt_follow_tsc(struct vcpu *v);
 /* IA32_TSC_ADJUST of all vCPUs. */
 uint64_t vm_tsc_adjust(const struct vm *vm);
 /* Guest TSC as v's APIC knows it: late from a move to interrupt_follow_tsc(). */
-uint64_t vcpu_guest_tsc(const struct vcpu *v, uint64_t now);
-/* Guest TSC, and nanoseconds of the VM's clock, at host TSC now. */
+static inline uint64_t vcpu_guest_tsc(const struct vcpu *v, uint64_t now)
+{
+    return now + v->tsc_offset;
+}
+/* Guest TSC, and nanoseconds of the VM's clock, at host TSC now; the latter just now. */
 uint64_t vm_guest_tsc(const struct vm *vm, uint64_t now);
 uint64_t vm_clock_ns(const struct vm *vm, uint64_t now);
+uint64_t vm_clock_now(const struct vm *vm);
 
 #endif

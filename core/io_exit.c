@@ -7,6 +7,7 @@
 #include "core/backend.h"
 #include "core/console.h"
 #include "core/host.h"
+#include "core/lib/string.h"
 #include "core/linear.h"
 #include "core/machine.h"
 #include "core/stringio.h"
@@ -18,7 +19,7 @@
 
 static uint32_t port_in(struct vm *vm, uint16_t port, unsigned size)
 {
-    struct io_access a = {.size = (uint8_t)size, .write = false};
+    struct io_access a = {.size = (uint8_t)size, .value = UINT64_MAX};
     machine_port(vm, port, &a);
     return (uint32_t)a.value;
 }
@@ -32,12 +33,13 @@ static void port_out(struct vm *vm, uint16_t port, unsigned size, uint32_t value
 /* IN writes AL, AX or EAX, the latter zero-extended. */
 static void set_accumulator(struct vcpu *v, unsigned size, uint32_t value)
 {
-    if (size == 4)
-        v->gpr[GPR_RAX] = value;
-    else if (size == 1)
-        v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~BITS(7, 0)) | (uint8_t)value;
+    uint64_t *rax = &v->gpr[GPR_RAX];
+    if (size == 1)
+        memcpy(rax, &value, 1);
+    else if (size == 4)
+        *rax = value;
     else
-        v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~BITS(15, 0)) | (uint16_t)value;
+        memcpy(rax, &value, 2);
 }
 
 struct string_context {
@@ -163,37 +165,39 @@ static COLD enum outcome string_io(struct vcpu *v, struct vm_exit *x)
     }
 }
 
-/* An access with consequences. The VM's lock is held; it is released. */
-static NOINLINE enum outcome rich_port(struct vcpu *v, const struct vm_exit *x,
-                                       struct io_access *a)
+static NOINLINE enum outcome access_port(struct vcpu *v, const struct vm_exit *x)
 {
     struct vm *vm = v->vm;
-    if (a->write && machine_is_console(x->io.port)) {
-        lock_release(&vm->lock);
-        if (!console_for(v))
-            return OUTCOME_RETRY;
-        lock_take(&vm->lock);
-    }
-    machine_port_locked(vm, x->io.port, a);
+    struct io_access a;
+    a.size = x->io.size;
+    a.write = x->io.out;
+    a.value = a.write ? v->gpr[GPR_RAX] & bus_ones(a.size) : UINT64_MAX;
+    lock_take(&vm->lock);
+    machine_port_locked(vm, x->io.port, &a);
     lock_release(&vm->lock);
-    if (!a->write)
-        set_accumulator(v, a->size, (uint32_t)a->value);
+    if (!a.write)
+        set_accumulator(v, a.size, (uint32_t)a.value);
     return machine_after_io(vm);
+}
+
+static bool is_console_write(const struct vm_exit *x)
+{
+    return x->io.out && machine_is_console(x->io.port);
+}
+
+static NOINLINE enum outcome write_console(struct vcpu *v, const struct vm_exit *x)
+{
+    return console_for(v) ? access_port(v, x) : OUTCOME_RETRY;
 }
 
 static COLD enum outcome odd_io(struct vcpu *v, struct vm_exit *x)
 {
-    struct io_access a = {.size = x->io.size, .write = x->io.out, .value = v->gpr[GPR_RAX]};
-    if (x->io.odd & IO_STRING) {
-        if (!x->io.out || !machine_is_console(x->io.port) || console_for(v))
-            return string_io(v, x);
+    if (is_console_write(x) && !console_for(v))
         return OUTCOME_RETRY;
-    }
-    lock_take(&v->vm->lock);
-    enum outcome outcome = rich_port(v, x, &a);
-    uint32_t hits = outcome == OUTCOME_RETRY
-                        ? 0
-                        : vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
+    if (x->io.odd & IO_STRING)
+        return string_io(v, x);
+    enum outcome outcome = access_port(v, x);
+    uint32_t hits = vcpu_breakpoints(v, BREAKPOINT_IO, x->io.port, x->io.size);
     if (hits)
         backend->queue_breakpoints(v, hits);
     return outcome;
@@ -210,37 +214,14 @@ static inline void access_cell(struct vcpu *v, const struct vm_exit *x, void *at
         set_accumulator(v, 4, __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED));
 }
 
-static NOINLINE enum outcome access_device(struct vcpu *v, struct vm_exit *x)
-{
-    static const uint32_t ones[] = {[1] = 0xff, [2] = 0xffff, [4] = 0xffffffff};
-    if (unlikely(x->io.odd))
-        return odd_io(v, x);
-    struct vm *vm = v->vm;
-    uint16_t port = x->io.port;
-    struct io_access a = {.size = x->io.size, .write = x->io.out};
-    lock_take(&vm->lock);
-    const struct bus_region *r = bus_hinted(&vm->ports, port);
-    __asm__("" : "+r"(r)); /* computed once */
-    if (!bus_plain(r, port, &a)) {
-        a.value = v->gpr[GPR_RAX];
-        return rich_port(v, x, &a);
-    }
-    a.offset = port - r->base;
-    a.value = ones[a.size];
-    if (a.write)
-        a.value &= v->gpr[GPR_RAX];
-    r->ops->access(r->dev, &a);
-    lock_release(&vm->lock);
-    if (!a.write)
-        set_accumulator(v, a.size, (uint32_t)a.value);
-    return OUTCOME_ADVANCE;
-}
-
 enum outcome exit_io(struct vcpu *v, struct vm_exit *x)
 {
     const struct port_cell *c = &v->vm->cells[port_cell_index(x->io.port)];
-    if (c->key != x->qualification)
-        return access_device(v, x);
-    access_cell(v, x, c->at);
-    return OUTCOME_ADVANCE;
+    if (c->key == x->qualification) {
+        access_cell(v, x, c->at);
+        return OUTCOME_ADVANCE;
+    }
+    if (unlikely(x->io.odd))
+        return odd_io(v, x);
+    return is_console_write(x) ? write_console(v, x) : access_port(v, x);
 }

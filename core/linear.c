@@ -148,21 +148,22 @@ bool linear_probe(struct linear *l, uint64_t linear, unsigned size, bool write)
 
 /* --- bytes ---------------------------------------------------------------------------------- */
 
+static NOINLINE void access_apic(struct vcpu *v, uint64_t offset, struct io_access *a)
+{
+    a->offset = offset;
+    vlapic_advance(&v->apic, vcpu_guest_tsc(v, host_now()));
+    vlapic_ops.access(&v->apic, a);
+    if (v->apic.effects.any)
+        interrupt_apic_effects(v);
+}
+
 void linear_access_device(struct vcpu *v, gpa_t gpa, struct io_access *a)
 {
     uint64_t base;
-    if (!vlapic_mmio_base(&v->apic, &base) || gpa.v - base >= VLAPIC_SIZE) {
+    if (vlapic_mmio_base(&v->apic, &base) && gpa.v - base < VLAPIC_SIZE)
+        access_apic(v, gpa.v - base, a);
+    else
         machine_memory(v->vm, gpa, a);
-        return;
-    }
-    uint64_t ones = UINT64_MAX >> (64 - 8 * a->size);
-    v->apic.now = vcpu_guest_tsc(v, host_now());
-    a->offset = gpa.v - base;
-    if (!a->write)
-        a->value = ones;
-    vlapic_ops.access(&v->apic, a);
-    a->value &= ones;
-    interrupt_apic_effects(v);
 }
 
 /* Buses know 1, 2, 4 and 8 bytes; other numbers occur at the end of a page. */
@@ -180,7 +181,7 @@ static void read_part(struct vcpu *v, const struct part *p, uint8_t *to)
         return;
     for (unsigned done = 0, size; done < p->size; done += size) {
         size = bus_size(p->size - done);
-        struct io_access a = {.size = (uint8_t)size};
+        struct io_access a = {.size = (uint8_t)size, .value = UINT64_MAX};
         linear_access_device(v, GPA(p->gpa.v + done), &a);
         memcpy(to + done, &a.value, size);
     }
@@ -193,7 +194,7 @@ static void write_part(struct vcpu *v, const struct part *p, const uint8_t *from
     for (unsigned done = 0, size; done < p->size; done += size) {
         size = bus_size(p->size - done);
         struct io_access a = {.size = (uint8_t)size, .write = true};
-        memcpy(&a.value, from + done, size);
+        memcpy(&a.value, from + done, size); /* above it are zeroes */
         linear_access_device(v, GPA(p->gpa.v + done), &a);
     }
 }

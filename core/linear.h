@@ -42,7 +42,7 @@ bool linear_read(struct linear *l, uint64_t linear, void *buf, unsigned size);
 bool linear_write(struct linear *l, uint64_t linear, const void *buf, unsigned size);
 
 /* An access of 1, 2, 4 or 8 bytes to guest-physical addresses that are no RAM: v's local APIC or
- * whatever is on the bus. A value read has zeroes beyond its size. */
+ * whatever is on the bus; for the value see machine.h. */
 void linear_access_device(struct vcpu *v, gpa_t gpa, struct io_access *a);
 
 #endif

@@ -26,7 +26,8 @@
 struct place {
     uint64_t base;
     uint32_t size;
-    uint8_t width, tag;
+    uint8_t width;
+    uint8_t reads, writes; /* tags */
     const struct device_ops *ops;
     void *dev;
 };
@@ -38,9 +39,7 @@ static enum pl_status place_all(struct bus *bus, const struct place *places, siz
                                    places[i].ops, places[i].dev);
         if (s != PL_OK)
             return s;
-        uint8_t tag = places[i].tag;
-        uint8_t reads = tag & (TAG_READS | TAG_TIME) ? tag : tag & TAG_MASKS;
-        bus_tag(bus, places[i].base, reads, tag);
+        bus_tag(bus, places[i].base, places[i].reads, places[i].writes);
     }
     return PL_OK;
 }
@@ -53,12 +52,12 @@ static enum pl_status place_test_device(struct vm *vm)
     vtestdev_init(&vm->testdev, vm->testdev_memory);
     vfwcfg_init(&vm->fwcfg, (uint16_t)vm->vcpu_count);
     const struct place ports[] = {
-        {VTESTDEV_LINES_PORT, VTESTDEV_LINES, 1, TAG_LINES, &vtestdev_lines_ops, &vm->testdev},
-        {VTESTDEV_LATCH_PORT, VTESTDEV_LATCH_PORTS, 4, 0, &vtestdev_latch_ops, &vm->testdev},
-        {VFWCFG_PORT, VFWCFG_PORTS, VFWCFG_WIDTH, 0, &vfwcfg_ops, &vm->fwcfg},
+        {VTESTDEV_LINES_PORT, VTESTDEV_LINES, 1, 0, TAG_LINES, &vtestdev_lines_ops, &vm->testdev},
+        {VTESTDEV_LATCH_PORT, VTESTDEV_LATCH_PORTS, 4, 0, 0, &vtestdev_latch_ops, &vm->testdev},
+        {VFWCFG_PORT, VFWCFG_PORTS, VFWCFG_WIDTH, 0, 0, &vfwcfg_ops, &vm->fwcfg},
     };
     const struct place memory[] = {
-        {VTESTDEV_MEMORY, VTESTDEV_MEMORY_BYTES, 8, 0, &vtestdev_memory_ops, &vm->testdev},
+        {VTESTDEV_MEMORY, VTESTDEV_MEMORY_BYTES, 8, 0, 0, &vtestdev_memory_ops, &vm->testdev},
     };
     enum pl_status s = place_all(&vm->ports, ports, ARRAY_LEN(ports));
     return s != PL_OK ? s : place_all(&vm->memory_bus, memory, ARRAY_LEN(memory));
@@ -82,26 +81,26 @@ void machine_set_cells(struct vm *vm)
 enum pl_status machine_init(struct vm *vm)
 {
     const struct place ports[] = {
-        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_LINES | TAG_MASKS, &vpic_master_ops,
-         &vm->pic},
-        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_slave_ops, &vm->pic},
-        {VPIC_ELCR_PORT, VPIC_PORTS, 1, TAG_LINES, &vpic_elcr_ops, &vm->pic},
-        {VPIT_PORT, VPIT_PORTS, 1, TAG_TIMED, &vpit_ops, &vm->pit},
-        {VPIT_SPEAKER_PORT, 1, 1, TAG_TIMED, &vpit_speaker_ops, &vm->pit},
-        {VKBC_DATA_PORT, 1, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vkbc_data_ops, &vm->kbc},
-        {VKBC_COMMAND_PORT, 1, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vkbc_command_ops, &vm->kbc},
-        {VRTC_PORT, VRTC_PORTS, 1, TAG_TIMED, &vrtc_ops, &vm->rtc},
-        {VDEBUG_POST_PORT, 1, 1, 0, &vdebug_post_ops, &vm->debug},
-        {VDEBUG_CONSOLE_PORT, 1, 1, TAG_AFTER, &vdebug_console_ops, &vm->debug},
-        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, TAG_AFTER, &vdebug_exit_ops, &vm->debug},
-        {VRESET_FAST_A20_PORT, 1, 1, TAG_AFTER, &vreset_fast_a20_ops, &vm->reset},
-        {VPCI_PORT, VPCI_PORTS, 4, TAG_AFTER, &vpci_ops, &vm->pci},
-        {COM1, VUART_PORTS, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vuart_ops, &vm->uart},
-        {COM2, VUART_PORTS, 1, TAG_LINES | TAG_READS | TAG_AFTER, &vuart_ops, &vm->uart2},
-        {PM_BASE, VPM_PORTS, 4, TAG_TIMED | TAG_AFTER, &vpm_ops, &vm->pm},
+        {VPIC_MASTER_PORT, VPIC_PORTS, 1, TAG_PIT, TAG_INPUTS, &vpic_master_ops, &vm->pic},
+        {VPIC_SLAVE_PORT, VPIC_PORTS, 1, 0, TAG_LINES, &vpic_slave_ops, &vm->pic},
+        {VPIC_ELCR_PORT, VPIC_PORTS, 1, 0, TAG_LINES, &vpic_elcr_ops, &vm->pic},
+        {VPIT_PORT, VPIT_PORTS, 1, TAG_TIME, TAG_TIMED, &vpit_ops, &vm->pit},
+        {VPIT_SPEAKER_PORT, 1, 1, TAG_TIME, TAG_TIMED, &vpit_speaker_ops, &vm->pit},
+        {VKBC_DATA_PORT, 1, 1, TAG_LINES, TAG_LINES | TAG_AFTER, &vkbc_data_ops, &vm->kbc},
+        {VKBC_COMMAND_PORT, 1, 1, TAG_LINES, TAG_LINES | TAG_AFTER, &vkbc_command_ops, &vm->kbc},
+        /* Reading the clock's flags clears them. */
+        {VRTC_PORT, VRTC_PORTS, 1, TAG_TIMED, TAG_TIMED, &vrtc_ops, &vm->rtc},
+        {VDEBUG_POST_PORT, 1, 1, 0, 0, &vdebug_post_ops, &vm->debug},
+        {VDEBUG_CONSOLE_PORT, 1, 1, 0, TAG_AFTER, &vdebug_console_ops, &vm->debug},
+        {VDEBUG_EXIT_PORT, VDEBUG_EXIT_PORTS, 4, 0, TAG_AFTER, &vdebug_exit_ops, &vm->debug},
+        {VRESET_FAST_A20_PORT, 1, 1, 0, TAG_AFTER, &vreset_fast_a20_ops, &vm->reset},
+        {VPCI_PORT, VPCI_PORTS, 4, 0, TAG_AFTER, &vpci_ops, &vm->pci},
+        {COM1, VUART_PORTS, 1, TAG_LINES, TAG_LINES | TAG_AFTER, &vuart_ops, &vm->uart},
+        {COM2, VUART_PORTS, 1, TAG_LINES, TAG_LINES | TAG_AFTER, &vuart_ops, &vm->uart2},
+        {PM_BASE, VPM_PORTS, 4, TAG_TIME, TAG_TIMED | TAG_AFTER, &vpm_ops, &vm->pm},
     };
     const struct place memory[] = {
-        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, TAG_LINES | TAG_MASKS, &vioapic_ops, &vm->ioapic},
+        {VIOAPIC_BASE, VIOAPIC_BYTES, 4, 0, TAG_INPUTS, &vioapic_ops, &vm->ioapic},
     };
     bus_init(&vm->ports);
     bus_init(&vm->memory_bus);

@@ -16,7 +16,9 @@ MUST_CHECK enum pl_status machine_init(struct vm *vm);
 void machine_free(struct vm *vm);
 /* The VM's clock shows 0 now. */
 void machine_start_clock(struct vm *vm);
-/* An access to a port or to device memory, with all that follows from it for interrupt lines. */
+/* An access to a port or to device memory, with all that follows from it for interrupt lines. The
+ * caller presets what is read to all ones, which stay where nobody answers; then its bits beyond
+ * a->size mean nothing. */
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a);
 void machine_memory(struct vm *vm, gpa_t at, struct io_access *a);
 /* The same for who holds the VM's lock. */

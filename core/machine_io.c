@@ -48,7 +48,7 @@ static void update_pic(struct vm *vm)
     if (unlikely(polled != vm->pic_polled)) {
         vm->pic_polled = polled;
         uint8_t reads = polled ? TAG_LINES : 0;
-        bus_tag(&vm->ports, VPIC_MASTER_PORT, reads | TAG_MASKS, TAG_LINES | TAG_MASKS);
+        bus_tag(&vm->ports, VPIC_MASTER_PORT, reads | TAG_PIT, TAG_INPUTS);
         bus_tag(&vm->ports, VPIC_SLAVE_PORT, reads, TAG_LINES);
         if (polled)
             take_pic_cells(vm);
@@ -120,17 +120,22 @@ void machine_advance(struct vm *vm, uint64_t now)
 
 /* --- accesses --- */
 
-static void advance_device(struct vm *vm, const struct bus_region *r)
+/* An access that shows or changes what the PIT's line has done. */
+static NOINLINE void catch_up_pit(struct vm *vm)
 {
-    if (unlikely(r->tag[1] & TAG_MASKS)) {
-        if (vm->pit_heard || !vm->pit.channel[0].running)
-            return;
-        vpit_ops.advance(&vm->pit, vm_clock_ns(vm, host_now()));
-        update_pit(vm);
+    if (vm->pit_heard || !vm->pit.channel[0].running)
         return;
-    }
-    if (r->ops->advance)
-        r->ops->advance(r->dev, vm_clock_ns(vm, host_now()));
+    if (vpit_ops.advance(&vm->pit, vm_clock_now(vm)))
+        update_pit(vm);
+}
+
+/* Before an access that depends on time. Returns what of the access' tag comes of that. */
+static inline unsigned come_to_now(struct vm *vm, const struct bus_region *r, unsigned tag)
+{
+    if (tag & TAG_TIME)
+        return r->ops->advance(r->dev, vm_clock_now(vm)) ? TAG_LINES : 0;
+    catch_up_pit(vm);
+    return 0;
 }
 
 static void follow_masks(struct vm *vm)
@@ -142,71 +147,80 @@ static void follow_masks(struct vm *vm)
     interrupt_rearm_devices(vm);
 }
 
-/* What follows from an access to r, with its tag for that, for lines, timers and the VM. */
-static void follow_up(struct vm *vm, const struct bus_region *r, unsigned tag, bool write)
+/* What follows from an access to dev, by its tag. */
+static NOINLINE void follow_up(struct vm *vm, const void *dev, unsigned tag)
 {
     if (tag & TAG_LINES)
-        update_lines(vm, r->dev);
-    /* Of what is read only the clock's flags say when it interrupts next. */
-    if ((tag & TAG_TIME) && (write || r->dev == &vm->rtc))
+        update_lines(vm, dev);
+    if (tag & TAG_TIMER)
         interrupt_rearm_devices(vm);
-    if ((tag & TAG_MASKS) && write)
+    if (tag & TAG_MASKS)
         follow_masks(vm);
-    if ((tag & TAG_AFTER) && write)
+    if (tag & TAG_AFTER)
         vm->io_after = true;
 }
 
-/* Several accesses come of one: the region at the address stands for all. */
-static COLD void odd_access(struct vm *vm, struct bus *bus, const struct bus_region *r,
-                            uint64_t address, struct io_access *a)
+static NOINLINE void access_with_consequences(struct vm *vm, const struct bus_region *r,
+                                              struct io_access *a, unsigned tag)
 {
-    if (r->tag[1] & (TAG_TIME | TAG_MASKS))
-        advance_device(vm, r);
-    (void)bus_access(bus, address, a);
-    follow_up(vm, r, r->tag[1], a->write);
-    vm->io_after = true;
+    if (tag & TAG_BEFORE)
+        tag |= come_to_now(vm, r, tag);
+    r->ops->access(r->dev, a);
+    if (tag & ~(unsigned)TAG_BEFORE)
+        follow_up(vm, r->dev, tag);
 }
 
-/* Where nobody is, reads are all ones and writes go nowhere. */
-static inline void access_nobody(struct io_access *a)
+/* One that r takes as a whole; a->offset is set. */
+static inline void access_region(struct vm *vm, const struct bus_region *r, struct io_access *a)
 {
-    a->value = UINT64_MAX >> (64 - 8 * a->size);
+    unsigned tag = r->tag[a->write];
+    if (tag)
+        access_with_consequences(vm, r, a, tag);
+    else
+        r->ops->access(r->dev, a);
 }
 
-static inline void access_region(struct vm *vm, struct bus *bus, const struct bus_region *r,
-                                 uint64_t address, struct io_access *a)
+/* Where a hint was wrong, or nobody is, or several accesses come of one: then the region at the
+ * address stands for all. */
+static NOINLINE void access_oddly(struct vm *vm, struct bus *bus, uint64_t address,
+                                  struct io_access *a)
 {
-    if (unlikely(a->size > r->max_width) ||
-        unlikely(a->size > r->size - (address - r->base))) {
-        odd_access(vm, bus, r, address, a);
+    const struct bus_region *r = bus_search(bus, address);
+    if (!r)
+        return;
+    a->offset = address - r->base;
+    if (a->size <= r->max_width && a->size <= r->size - a->offset) {
+        access_region(vm, r, a);
         return;
     }
-    unsigned tag = r->tag[a->write];
-    if (tag & (TAG_TIME | TAG_MASKS))
-        advance_device(vm, r);
-    bus_access_region(r, address, a);
-    if (tag & (a->write ? ~0u : ~(unsigned)TAG_MASKS)) /* of a read nothing comes for masks */
-        follow_up(vm, r, tag, a->write);
+    if (r->tag[1] & TAG_BEFORE)
+        (void)come_to_now(vm, r, r->tag[1]);
+    (void)bus_access(bus, address, a);
+    follow_up(vm, r->dev, r->tag[1] | TAG_AFTER);
 }
 
-static void access(struct vm *vm, struct bus *bus, uint64_t address, struct io_access *a)
+/* r: by bus_hinted() or bus_find(). */
+static inline void access_bus(struct vm *vm, struct bus *bus, const struct bus_region *r,
+                              uint64_t address, struct io_access *a)
 {
-    const struct bus_region *r = bus_find(bus, address);
-    if (likely(r))
-        access_region(vm, bus, r, address, a);
-    else
-        access_nobody(a);
+    __asm__("" : "+r"(r)); /* computed once */
+    if (!bus_takes(r, address, a->size)) {
+        access_oddly(vm, bus, address, a);
+        return;
+    }
+    a->offset = address - r->base;
+    access_region(vm, r, a);
 }
 
 void machine_port_locked(struct vm *vm, uint16_t port, struct io_access *a)
 {
-    access(vm, &vm->ports, port, a);
+    access_bus(vm, &vm->ports, bus_hinted(&vm->ports, port), port, a);
 }
 
 void machine_port(struct vm *vm, uint16_t port, struct io_access *a)
 {
     lock_take(&vm->lock);
-    access(vm, &vm->ports, port, a);
+    machine_port_locked(vm, port, a);
     lock_release(&vm->lock);
 }
 
@@ -214,12 +228,10 @@ void machine_memory(struct vm *vm, gpa_t at, struct io_access *a)
 {
     /* While a VM runs no region comes or goes. */
     const struct bus_region *r = bus_find(&vm->memory_bus, at.v);
-    if (!r) {
-        access_nobody(a);
+    if (!r)
         return;
-    }
     lock_take(&vm->lock);
-    access_region(vm, &vm->memory_bus, r, at.v, a);
+    access_bus(vm, &vm->memory_bus, r, at.v, a);
     lock_release(&vm->lock);
 }
 

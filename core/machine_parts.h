@@ -16,11 +16,14 @@
 
 /* What an access to a region may have consequences for; the tags of the buses' regions. */
 #define TAG_LINES  BIT(0) /* interrupt lines */
-#define TAG_TIME   BIT(1) /* its time has to come to now before, its timer is set anew after */
-#define TAG_AFTER  BIT(2) /* console bytes, or the VM's end */
-#define TAG_READS  BIT(3) /* not only writes have them */
-#define TAG_MASKS  BIT(4) /* who hears the PIT; an unheard one has its time made up for before */
-#define TAG_TIMED  (TAG_LINES | TAG_TIME | TAG_READS)
+#define TAG_TIME   BIT(1) /* its time has to come to now before */
+#define TAG_PIT    BIT(2) /* the PIT's has, if nobody hears it */
+#define TAG_TIMER  BIT(3) /* when the devices are due next */
+#define TAG_MASKS  BIT(4) /* who hears the PIT */
+#define TAG_AFTER  BIT(5) /* console bytes, or the VM's end */
+#define TAG_BEFORE (TAG_TIME | TAG_PIT)
+#define TAG_TIMED  (TAG_LINES | TAG_TIME | TAG_TIMER) /* writes to what knows the time */
+#define TAG_INPUTS (TAG_LINES | TAG_PIT | TAG_MASKS)  /* writes to an interrupt controller */
 
 /* --- machine.c --- */
 /* What running systems access again and again is found by its port alone. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exits for guest-physical addresses without RAM: the instruction is read through the guest's page
- * tables, decoded by insn.c and executed by emulate.c, whose memory is linear.c's. An instruction
- * that these do not know stops the VM with its bytes: never a wrong result. SDM: "EPT Violations",
- * "RFLAGS" in "Saving RIP, RSP, RFLAGS, and SSP".
+ * Accesses to guest-physical addresses without RAM, the long way: the instruction is read through
+ * the guest's page tables, decoded by insn.c and executed by emulate.c, whose memory is linear.c's.
+ * An instruction that these do not know stops the VM with its bytes: never a wrong result. SDM:
+ * "EPT Violations", "RFLAGS" in "Saving RIP, RSP, RFLAGS, and SSP".
  */
 #include "arch/x86/cr.h"
 #include "arch/x86/regs.h"
@@ -136,16 +136,16 @@ static COLD enum outcome unknown_instruction(struct vcpu *v, struct vm_exit *x, 
     return vm_stop(v->vm, STOP_UNSUPPORTED,
                    "%s of %#lx, where no RAM is, by an instruction that is not emulated: "
                    "rip %#lx, bytes%s",
-                   x->memory.write ? "write" : "read", x->memory.gpa.v, rip,
+                   x->memory.access & MEMORY_WRITE ? "write" : "read", x->memory.gpa.v, rip,
                    n ? hex : " unreadable");
 }
 
 /* Accesses that are not an instruction's own and so cannot be emulated as one. */
 static COLD enum outcome cannot_emulate(struct vcpu *v, struct vm_exit *x, uint64_t rip)
 {
-    const char *what = x->memory.fetch   ? "it fetches instructions"
-                       : x->memory.table ? "its page tables point"
-                                         : "the delivery of an event needs memory";
+    const char *what = x->memory.access & MEMORY_FETCH ? "it fetches instructions"
+                       : x->memory.table               ? "its page tables point"
+                                                       : "the delivery of an event needs memory";
     return vm_stop(v->vm, STOP_UNSUPPORTED, "it ran wild: no RAM at %#lx, where %s (rip %#lx)",
                    x->memory.gpa.v, what, rip);
 }
@@ -202,17 +202,17 @@ static enum outcome execute(struct vcpu *v, struct vm_exit *x, const struct insn
     }
 }
 
-static NOINLINE enum outcome the_long_way(struct vcpu *v, struct vm_exit *x)
+enum outcome mmio_emulate(struct vcpu *v, struct vm_exit *x)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn in;
-    if (x->memory.fetch) {
+    if (x->memory.access & MEMORY_FETCH) {
         enum outcome outcome = code_pages_split(v, x->memory.gpa);
         if (outcome != OUTCOME_ADVANCE)
             return outcome;
     }
     uint64_t rip = backend->get_reg(v, VREG_RIP);
-    if (x->memory.fetch || x->memory.table || v->reinject_valid)
+    if ((x->memory.access & MEMORY_FETCH) || x->memory.table || v->reinject_valid)
         return cannot_emulate(v, x, rip);
     unsigned mode = backend->code_bits(v);
     size_t n = fetch(v, rip, mode, bytes);
@@ -220,11 +220,4 @@ static NOINLINE enum outcome the_long_way(struct vcpu *v, struct vm_exit *x)
     if (op == INSN_UNKNOWN || op == INSN_TRUNCATED)
         return unknown_instruction(v, x, rip, bytes, n);
     return execute(v, x, &in, rip, bytes);
-}
-
-enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
-{
-    if (likely(x->memory.plain) && likely(mmio_move_again(v, x)))
-        return machine_after_io(v->vm);
-    return the_long_way(v, x);
 }

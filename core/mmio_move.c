@@ -10,6 +10,7 @@
 #include "core/backend.h"
 #include "core/lib/string.h"
 #include "core/linear.h"
+#include "core/machine.h"
 #include "core/vm.h"
 
 #define PAGE_OFFSET (PAGE_SIZE - 1)
@@ -26,7 +27,8 @@ static inline bool still_true(const struct mmio_move *m, const uint8_t *window)
     gpa_t code = GPA(m->code.page.v + (m->rip & PAGE_OFFSET));
     return guest_walk_proved(&m->code, window) && guest_walk_proved(&m->data, window) &&
            likely((guest_reload64(window, code) & m->mask[0]) == m->word[0]) &&
-           likely((guest_reload64(window, GPA(code.v + 8)) & m->mask[1]) == m->word[1]);
+           (likely(m->length <= 8) ||
+            (guest_reload64(window, GPA(code.v + 8)) & m->mask[1]) == m->word[1]);
 }
 
 static inline uint64_t operand_of(const struct mmio_move *m, const uint64_t *gpr)
@@ -44,26 +46,35 @@ __attribute__((hot)) bool mmio_move_again(struct vcpu *v, struct vm_exit *x)
     uint64_t rip = v->rip;
     const struct mmio_move *m = entry_for(v, rip);
     __asm__("" : "+r"(m)); /* computed once */
-    if (m->rip != rip || m->cr3 != x->memory.cr3 || m->store != x->memory.write)
+    if (m->rip != rip || m->cr3 != x->memory.cr3 || m->access != x->memory.access)
         return false;
-    uint64_t operand = operand_of(m, v->gpr);
+    uint64_t at = operand_of(m, v->gpr) - m->page;
     /* Aligned, thus in one page; and it is the page that the CPU speaks of. */
-    if ((operand & ~PAGE_OFFSET) != m->page || (operand & (m->width - 1u)) ||
-        x->memory.gpa.v != (m->data.page.v | (operand & PAGE_OFFSET)) ||
+    if (at >= PAGE_SIZE || (at & m->align) || x->memory.gpa.v != m->data.page.v + at ||
         !still_true(m, v->vm->mem.window))
         return false;
-    struct io_access a = {.size = m->width, .write = m->store};
+    struct io_access a;
+    a.size = m->width;
+    a.write = m->store;
+    a.value = UINT64_MAX;
     if (m->store)
-        a.value = m->reg == INSN_NO_REG ? m->imm : v->gpr[m->reg];
+        a.value = (m->reg == INSN_NO_REG ? m->imm : v->gpr[m->reg]) & m->bits;
     linear_access_device(v, x->memory.gpa, &a);
     if (!m->store)
-        v->gpr[m->reg] = (v->gpr[m->reg] & m->keep) | a.value;
+        v->gpr[m->reg] = (v->gpr[m->reg] & m->keep) | (a.value & m->bits);
     x->length = m->length;
-    x->slow_step = x->memory.slow_step;
     /* The CPU has set RF, for an instruction that is to run again. */
     if (v->rflags & RFLAGS_RF)
         backend->set_reg(v, VREG_RFLAGS, v->rflags & ~RFLAGS_RF);
     return true;
+}
+
+/* What differs from last time is the long way's. */
+__attribute__((hot, flatten)) enum outcome exit_memory(struct vcpu *v, struct vm_exit *x)
+{
+    if (likely(x->memory.plain) && likely(mmio_move_again(v, x)))
+        return machine_after_io(v->vm);
+    return mmio_emulate(v, x);
 }
 
 /* --- learning ------------------------------------------------------------------------------- */
@@ -93,8 +104,9 @@ void mmio_move_learn(struct vcpu *v, const struct vm_exit *x, const struct insn 
     struct guest_paging paging;
     unsigned user = backend->cpl(v) == 3 ? WALK_USER : 0;
     bool store = in->op == INSN_MOV_STORE || in->op == INSN_MOV_STORE_IMM;
-    m->page = 1;
-    if (!is_simple(in) || store != x->memory.write || (rip & PAGE_OFFSET) > PAGE_SIZE - CODE_BYTES)
+    m->access = 0;
+    if (!is_simple(in) || store != !!(x->memory.access & MEMORY_WRITE) ||
+        (rip & PAGE_OFFSET) > PAGE_SIZE - CODE_BYTES)
         return;
     vcpu_paging(v, &paging);
     if (!guest_walk_prove(&paging, &v->vm->mem, GVA(rip), WALK_EXEC | user, &m->code) ||
@@ -108,13 +120,16 @@ void mmio_move_learn(struct vcpu *v, const struct vm_exit *x, const struct insn 
     m->cr3 = paging.cr3;
     m->disp = (uint64_t)in->disp + (in->rip_relative ? rip + in->length : 0);
     m->imm = (uint64_t)in->imm;
+    m->bits = bus_ones(in->width);
     m->keep = in->reg_width >= 4 ? 0 : ~(BIT(8 * in->reg_width) - 1);
     m->length = in->length;
     m->width = in->width;
+    m->align = in->width - 1;
     m->reg = in->op == INSN_MOV_STORE_IMM ? INSN_NO_REG : in->reg;
     m->base = in->base;
     m->index = in->index;
     m->shift = (uint8_t)__builtin_ctz(in->scale);
     m->store = store;
+    m->access = x->memory.access;
     m->page = operand & ~PAGE_OFFSET;
 }

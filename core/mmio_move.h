@@ -14,23 +14,24 @@
 #ifndef CORE_MMIO_MOVE_H
 #define CORE_MMIO_MOVE_H
 
+#include "core/exit.h"
 #include "core/insn.h"
 #include "mm/guest_walk.h"
 
 #define MMIO_MOVES 8 /* entries of a vCPU */
 
-struct vcpu;
-struct vm_exit;
-
 struct mmio_move {
     uint64_t rip, cr3;
     struct walk_proof code, data;
     uint64_t word[2], mask[2]; /* the instruction's bytes */
-    uint64_t page;             /* linear, of the operand; 1: this entry is empty */
+    uint64_t page;             /* linear, of the operand */
     uint64_t disp;             /* to which RIP has been added where that is meant */
     uint64_t imm;              /* stores without a register */
+    uint64_t bits;             /* of a value of width */
     uint64_t keep;             /* loads: bits that stay in the register */
+    uint8_t access;            /* the exit's; 0: this entry is empty */
     uint8_t length, width;     /* bytes */
+    uint8_t align;             /* width - 1 */
     uint8_t reg, base, index;  /* INSN_NO_REG: none */
     uint8_t shift;             /* of the index */
     bool store;
@@ -38,6 +39,8 @@ struct mmio_move {
 
 /* An exit for memory whose x->memory.plain is set. True: it is done, and x says how to step. */
 bool mmio_move_again(struct vcpu *v, struct vm_exit *x);
+/* The long way: any exit for memory. core/mmio.c. */
+enum outcome mmio_emulate(struct vcpu *v, struct vm_exit *x);
 /* After the long way has executed `in` at rip, with its n bytes and the registers from before. */
 void mmio_move_learn(struct vcpu *v, const struct vm_exit *x, const struct insn *in, uint64_t rip,
                      const uint8_t *bytes, uint64_t operand);

@@ -113,7 +113,7 @@ enum outcome exit_rdmsr(struct vcpu *v, struct vm_exit *x)
     }
 }
 
-static enum outcome write_efer(struct vcpu *v, uint64_t value)
+static NOINLINE enum outcome write_efer(struct vcpu *v, uint64_t value)
 {
     uint64_t old = backend->get_reg(v, VREG_EFER), efer;
     if (value == old)
@@ -234,21 +234,38 @@ static NOINLINE enum outcome write_any(struct vcpu *v, uint32_t msr, uint64_t va
     }
 }
 
-/* What running systems write most; all else is write_any()'s. */
+static NOINLINE enum outcome write_deadline(struct vcpu *v, uint64_t value)
+{
+    return likely(interrupt_arm_deadline(v, value)) ? OUTCOME_ADVANCE
+                                                    : write_any(v, MSR_IA32_TSC_DEADLINE, value);
+}
+
+static NOINLINE enum outcome write_initial_count(struct vcpu *v, uint64_t value)
+{
+    return likely(interrupt_start_timer(v, value))
+               ? OUTCOME_ADVANCE
+               : write_any(v, MSR_IA32_X2APIC_INIT_COUNT, value);
+}
+
+static NOINLINE enum outcome write_icr(struct vcpu *v, uint64_t value)
+{
+    return interrupt_self_ipi(v, value) ? OUTCOME_ADVANCE
+                                        : write_any(v, MSR_IA32_X2APIC_ICR, value);
+}
+
+/* What running systems write most, the common case of each; all else is write_any()'s. */
 enum outcome exit_wrmsr(struct vcpu *v, struct vm_exit *x)
 {
     uint32_t msr = (uint32_t)v->gpr[GPR_RCX];
     uint64_t value = (uint32_t)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
     (void)x;
-    if (msr == MSR_IA32_TSC_DEADLINE && likely(interrupt_arm_deadline(v, value)))
-        return OUTCOME_ADVANCE;
-    if (msr == MSR_IA32_X2APIC_INIT_COUNT && likely(interrupt_start_timer(v, value)))
-        return OUTCOME_ADVANCE;
+    if (msr == MSR_IA32_TSC_DEADLINE)
+        return write_deadline(v, value);
+    if (msr == MSR_IA32_X2APIC_INIT_COUNT)
+        return write_initial_count(v, value);
     if (msr == MSR_IA32_EFER)
         return write_efer(v, value);
-    if (msr == MSR_IA32_X2APIC_ICR && vlapic_self_ipi(&v->apic, value)) {
-        vcpu_request(v, REQUEST_EVENT);
-        return OUTCOME_ADVANCE;
-    }
+    if (msr == MSR_IA32_X2APIC_ICR)
+        return write_icr(v, value);
     return write_any(v, msr, value);
 }

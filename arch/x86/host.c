@@ -30,9 +30,14 @@ uint64_t host_ns_to_tsc(uint64_t ns)
     return tsc_from_ns(ns);
 }
 
+uint64_t host_ns_since(uint64_t tsc)
+{
+    return tsc_ns_since(tsc);
+}
+
 uint64_t host_uptime_ns(void)
 {
-    return tsc_to_ns(rdtsc() - tsc_at_start());
+    return tsc_ns_since(tsc_at_start());
 }
 
 void host_idle(uint64_t deadline)

@@ -117,6 +117,12 @@ static uint64_t scale(uint64_t v, uint64_t factor, unsigned shift)
     return r > UINT64_MAX ? UINT64_MAX : (uint64_t)r;
 }
 
+/* What has passed is nowhere near "never". */
+uint64_t tsc_ns_since(uint64_t begin)
+{
+    return (uint64_t)((unsigned __int128)(rdtsc() - begin) * ns_per_tick >> NS_SHIFT);
+}
+
 uint64_t tsc_to_ns(uint64_t ticks)
 {
     return scale(ticks, ns_per_tick, NS_SHIFT);

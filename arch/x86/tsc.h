@@ -14,6 +14,8 @@ uint64_t tsc_khz(void);
 /* What the frequency was taken from, for the log. */
 const char *tsc_source(void);
 uint64_t tsc_at_start(void);
+/* From TSC value begin until now, which is later. */
+uint64_t tsc_ns_since(uint64_t begin);
 uint64_t tsc_to_ns(uint64_t ticks);
 uint64_t tsc_from_ns(uint64_t ns);
 

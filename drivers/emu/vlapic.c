@@ -165,16 +165,27 @@ static inline bool accepts_plain(const struct vlapic *v, uint8_t vector)
            likely(!v->tmr_words);
 }
 
+/* True: a write of icr to the x2APIC's ICR is a fixed interrupt for this APIC, which takes it. */
+static inline bool is_self_ipi(const struct vlapic *v, uint64_t icr)
+{
+    return (icr & ~UINT64_C(0xff)) == APIC_TO_SELF << 18 && vlapic_x2apic(v) &&
+           accepts_plain(v, (uint8_t)icr);
+}
+
+static inline void set_icr(struct vlapic *v, uint64_t icr)
+{
+    vlapic_set_reg(v, VLAPIC_ICR, (uint32_t)icr);
+    vlapic_set_reg(v, VLAPIC_ICR + 4, (uint32_t)(icr >> 32));
+}
+
 bool vlapic_self_ipi(struct vlapic *v, uint64_t icr)
 {
-    if ((icr & ~UINT64_C(0xff)) != APIC_TO_SELF << 18 || !vlapic_x2apic(v) ||
-        !accepts_plain(v, (uint8_t)icr))
+    if (!is_self_ipi(v, icr))
         return false;
     unsigned at = word_of(VLAPIC_IRR, (uint8_t)icr);
     vlapic_set_reg(v, at, vlapic_reg(v, at) | bit_of((uint8_t)icr));
     v->irr_words |= (uint8_t)word_bit((uint8_t)icr);
-    vlapic_set_reg(v, VLAPIC_ICR, (uint32_t)icr);
-    vlapic_set_reg(v, VLAPIC_ICR + 4, 0);
+    set_icr(v, icr);
     return true;
 }
 
@@ -193,6 +204,26 @@ static inline void serve(struct vlapic *v, uint8_t vector)
     vlapic_set_reg(v, at, vlapic_reg(v, at) | bit_of(vector));
     v->isr_words |= (uint8_t)word_bit(vector);
     vlapic_set_reg(v, VLAPIC_PPR, vector & 0xf0);
+}
+
+/* True: vector is above the task priority and above what is in service. *served: isr_words without
+ * what was found empty. */
+static inline bool lets_through(const struct vlapic *v, uint8_t vector, unsigned *served)
+{
+    *served = v->isr_words;
+    int isr = set_highest(v, VLAPIC_ISR, served), level = vector & 0xf0;
+    return level > (vlapic_tpr(v) & 0xf0) && (isr < 0 || level > (isr & 0xf0));
+}
+
+bool vlapic_serve_self_ipi(struct vlapic *v, uint64_t icr)
+{
+    unsigned served;
+    if (!is_self_ipi(v, icr) || v->irr_words || !lets_through(v, (uint8_t)icr, &served))
+        return false;
+    set_icr(v, icr);
+    v->isr_words = (uint8_t)served;
+    serve(v, (uint8_t)icr);
+    return true;
 }
 
 int vlapic_take(struct vlapic *v)
@@ -335,14 +366,12 @@ int vlapic_fire(struct vlapic *v, uint64_t now)
 {
     uint32_t lvt = vlapic_reg(v, VLAPIC_LVT_TIMER);
     uint8_t vector = (uint8_t)lvt;
-    unsigned served = v->isr_words;
+    unsigned served;
     /* Not masked, so the APIC is on. */
     if (unlikely(lvt & (VLAPIC_LVT_MASKED | VLAPIC_LVT_MODE)) || unlikely(now < v->now) ||
         unlikely(v->irr_words | v->tmr_words) || !vlapic_timer_fires(&v->timer, now))
         return -1;
-    int isr = set_highest(v, VLAPIC_ISR, &served), level = vector & 0xf0;
-    /* An illegal vector's level is 0: nothing lets it through. */
-    if (level <= (vlapic_tpr(v) & 0xf0) || (isr >= 0 && level <= (isr & 0xf0)))
+    if (!lets_through(v, vector, &served)) /* an illegal vector's level is 0: nothing does */
         return -1;
     v->isr_words = (uint8_t)served;
     v->now = now;

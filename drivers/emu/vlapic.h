@@ -142,6 +142,9 @@ MUST_CHECK bool vlapic_msr_write(struct vlapic *v, uint32_t msr, uint64_t value,
  * waits in IRR, and no effect was recorded. False: nothing has been done, and vlapic_msr_write()
  * has to. */
 bool vlapic_self_ipi(struct vlapic *v, uint64_t icr);
+/* The same and vlapic_take() in one, when nothing else waits and its priority lets it through: it
+ * is in service then, and the vCPU takes it. */
+bool vlapic_serve_self_ipi(struct vlapic *v, uint64_t icr);
 /* A fixed (or lowest-priority) interrupt arrives. False: refused, since the APIC is disabled or the
  * vector is below 16 (an error in ESR). NMI, INIT, SIPI and ExtINT messages are the vCPU's. */
 bool vlapic_accept(struct vlapic *v, uint8_t vector, bool level_trigger);

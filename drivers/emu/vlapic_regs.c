@@ -262,12 +262,16 @@ static bool answers_memory(const struct vlapic *v)
     return vlapic_hardware_enabled(v) && !vlapic_x2apic(v);
 }
 
+/* Of an APIC that answers, once its time is right. */
+static inline uint32_t read_memory(struct vlapic *v, unsigned offset)
+{
+    return exists(v, offset) ? read_register(v, offset) : 0;
+}
+
 uint32_t vlapic_read(struct vlapic *v, unsigned offset, uint64_t now)
 {
     vlapic_advance(v, now);
-    if (!answers_memory(v))
-        return 0xffffffff;
-    return exists(v, offset) ? read_register(v, offset) : 0;
+    return answers_memory(v) ? read_memory(v, offset) : 0xffffffff;
 }
 
 void vlapic_write(struct vlapic *v, unsigned offset, uint32_t value, uint64_t now)
@@ -290,17 +294,17 @@ void vlapic_written(struct vlapic *v, unsigned offset, uint64_t now)
 static void vlapic_access(void *dev, struct io_access *a)
 {
     struct vlapic *v = dev;
+    unsigned offset = (unsigned)a->offset, byte = offset % 16;
     if (a->offset >= VLAPIC_SIZE || !answers_memory(v))
         return;
-    unsigned offset = (unsigned)a->offset, byte = offset % 16;
     if (a->write) {
         if (byte == 0 && a->size == 4)
             vlapic_write(v, offset, (uint32_t)a->value, v->now);
-        return;
+    } else if (likely(byte == 0)) {
+        a->value = read_memory(v, offset);
+    } else { /* the twelve bytes behind a register read 0 */
+        a->value = byte < 4 ? read_memory(v, offset - byte) >> byte * 8 : 0;
     }
-    /* The twelve bytes behind a register read 0. */
-    uint64_t value = byte < 4 ? (uint64_t)vlapic_read(v, offset - byte, v->now) >> byte * 8 : 0;
-    a->value = a->size < 8 ? value & (BIT(a->size * 8) - 1) : value;
 }
 
 static void vlapic_ops_reset(void *dev)

@@ -26,10 +26,10 @@ static uint64_t period_ticks(const struct vlapic_timer *t)
  * is min_period away, in phase. */
 static uint64_t due_ticks(const struct vlapic_timer *t)
 {
-    uint64_t first = first_ticks(t), period = period_ticks(t);
+    uint64_t first = first_ticks(t);
     if (t->mode != VLAPIC_TIMER_PERIODIC || first >= t->min_period)
         return first;
-    uint64_t missing = t->min_period - first;
+    uint64_t missing = t->min_period - first, period = period_ticks(t);
     return first + (missing / period + (missing % period != 0)) * period;
 }
 

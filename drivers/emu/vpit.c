@@ -34,6 +34,8 @@ enum { ACCESS_LATCH, ACCESS_LOW, ACCESS_HIGH, ACCESS_BOTH };
 
 static int64_t ticks_at(uint64_t ns)
 {
+    if (likely(ns <= UINT64_MAX / TICKS)) /* five years */
+        return (int64_t)(ns * TICKS / TICKS_NS);
     return (int64_t)(ns / TICKS_NS * TICKS + ns % TICKS_NS * TICKS / TICKS_NS);
 }
 
@@ -112,6 +114,20 @@ static int64_t next_rise(const struct vpit_channel *c, int64_t after)
     return e < rise ? c->start + rise : NEVER;
 }
 
+/* The same for its falls. */
+static int64_t next_fall(const struct vpit_channel *c, int64_t after)
+{
+    if (!c->running || c->stopped)
+        return NEVER;
+    int64_t e = after - c->start, n = c->count;
+    if (!is_periodic(c))
+        return mode_of(c) > 3 && e < n ? c->start + n : NEVER;
+    int64_t fall = mode_of(c) == 3 ? high_half(c->count) : n - 1;
+    if (e >= fall)
+        fall += ((e - fall) / n + 1) * n;
+    return c->start + fall;
+}
+
 /* What the counting element shows in mode 3, which counts in steps of two and twice a period. */
 static int64_t square_value(const struct vpit_channel *c, int64_t e)
 {
@@ -184,6 +200,17 @@ static bool run(struct vpit_channel *c, int64_t from, int64_t to)
         rise = next_rise(c, c->switch_at);
     }
     return risen || rise <= to;
+}
+
+/* Until when all channels do is count, and channel 0's OUT stays. */
+static void find_calm(struct vpit *p)
+{
+    const struct vpit_channel *c = &p->channel[0];
+    int64_t until = out(c, p->now) ? next_fall(c, p->now) : next_rise(c, p->now);
+    for (unsigned n = 0; n < VPIT_CHANNELS; n++)
+        if (takes_over(&p->channel[n]) && p->channel[n].switch_at < until)
+            until = p->channel[n].switch_at;
+    p->calm_until = until;
 }
 
 static void write_count(struct vpit_channel *c, int64_t now, uint16_t value)
@@ -327,23 +354,27 @@ static void write_control(struct vpit *p, uint8_t value)
         program(&p->channel[n], value);
 }
 
+static NOINLINE void write_port(struct vpit *p, unsigned port, uint8_t value)
+{
+    bool before = out(&p->channel[0], p->now);
+    if (port == CONTROL_PORT)
+        write_control(p, value);
+    else
+        write_byte(&p->channel[port], p->now, value);
+    if (!before && out(&p->channel[0], p->now))
+        p->edge = true;
+    find_calm(p);
+}
+
 static void vpit_access(void *dev, struct io_access *a)
 {
     struct vpit *p = dev;
     if (a->size != 1 || a->offset >= VPIT_PORTS)
         return;
-    if (!a->write) {
-        if (a->offset != CONTROL_PORT) /* which cannot be read */
-            a->value = read_byte(&p->channel[a->offset], p->now);
-        return;
-    }
-    bool before = out(&p->channel[0], p->now);
-    if (a->offset == CONTROL_PORT)
-        write_control(p, (uint8_t)a->value);
-    else
-        write_byte(&p->channel[a->offset], p->now, (uint8_t)a->value);
-    if (!before && out(&p->channel[0], p->now))
-        p->edge = true;
+    if (a->write)
+        write_port(p, (unsigned)a->offset, (uint8_t)a->value);
+    else if (a->offset < VPIT_CHANNELS) /* the control word cannot be read */
+        a->value = read_byte(&p->channel[a->offset], p->now);
 }
 
 static void speaker_access(void *dev, struct io_access *a)
@@ -354,6 +385,7 @@ static void speaker_access(void *dev, struct io_access *a)
     if (a->write) {
         p->speaker = (uint8_t)a->value & SPEAKER_STORED;
         set_gate(&p->channel[2], p->now, (a->value & SPEAKER_GATE) != 0);
+        find_calm(p);
         return;
     }
     a->value = p->speaker | (p->now / REFRESH_TICKS & 1 ? SPEAKER_REFRESH : 0) |
@@ -362,17 +394,24 @@ static void speaker_access(void *dev, struct io_access *a)
 
 /* --- time ----------------------------------------------------------------------------------- */
 
-static void vpit_advance(void *dev, uint64_t now_ns)
+static NOINLINE bool run_all(struct vpit *p, int64_t from)
+{
+    p->edge |= run(&p->channel[0], from, p->now);
+    run(&p->channel[1], from, p->now);
+    run(&p->channel[2], from, p->now);
+    find_calm(p);
+    return true;
+}
+
+static bool vpit_advance(void *dev, uint64_t now_ns)
 {
     struct vpit *p = dev;
     if (now_ns <= p->now_ns)
-        return;
-    int64_t from = p->now, to = ticks_at(now_ns);
+        return false;
+    int64_t from = p->now;
     p->now_ns = now_ns;
-    p->now = to;
-    p->edge |= run(&p->channel[0], from, to);
-    run(&p->channel[1], from, to);
-    run(&p->channel[2], from, to);
+    p->now = ticks_at(now_ns);
+    return p->now < p->calm_until ? false : run_all(p, from);
 }
 
 static uint64_t vpit_deadline(const void *dev)
@@ -409,6 +448,7 @@ void vpit_init(struct vpit *p, uint64_t now_ns)
         p->channel[n].control = ACCESS_BOTH << 4;
         p->channel[n].gate = n != 2;
     }
+    find_calm(p);
 }
 
 static void vpit_reset(void *dev)

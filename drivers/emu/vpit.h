@@ -41,6 +41,7 @@ struct vpit {
     struct vpit_channel channel[VPIT_CHANNELS];
     uint64_t now_ns;
     int64_t now;         /* the same in ticks */
+    int64_t calm_until;  /* tick before which nothing changes but the counts of channels */
     bool edge;           /* channel 0's OUT has risen and nobody has taken it */
     uint8_t speaker;     /* port 61h, bits 3:0 */
 };

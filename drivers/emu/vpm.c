@@ -32,6 +32,8 @@
 
 static uint64_t ticks_at(uint64_t ns)
 {
+    if (likely(ns <= UINT64_MAX / TICKS)) /* 22 months */
+        return ns * TICKS / TICKS_NS;
     return ns / TICKS_NS * TICKS + ns % TICKS_NS * TICKS / TICKS_NS;
 }
 
@@ -49,15 +51,18 @@ static unsigned carry_shift(const struct vpm *p)
     return p->timer32 ? 31 : 23;
 }
 
-static void vpm_advance(void *dev, uint64_t now_ns)
+static bool vpm_advance(void *dev, uint64_t now_ns)
 {
     struct vpm *p = dev;
     if (now_ns <= p->now_ns)
-        return;
-    unsigned shift = carry_shift(p);
-    if (ticks_at(now_ns) >> shift != ticks_at(p->now_ns) >> shift)
-        p->status |= TMR_STS;
+        return false;
+    uint64_t before = p->now;
     p->now_ns = now_ns;
+    p->now = ticks_at(now_ns);
+    if (likely((before ^ p->now) >> carry_shift(p) == 0))
+        return false;
+    p->status |= TMR_STS;
+    return true;
 }
 
 static uint64_t vpm_deadline(const void *dev)
@@ -66,7 +71,7 @@ static uint64_t vpm_deadline(const void *dev)
     if (!(p->enable & ~p->status & TMR_STS))
         return UINT64_MAX;
     unsigned shift = carry_shift(p);
-    return ns_of(((ticks_at(p->now_ns) >> shift) + 1) << shift);
+    return ns_of(((p->now >> shift) + 1) << shift);
 }
 
 static bool vpm_irq(const void *dev)
@@ -119,7 +124,7 @@ static uint8_t read_byte(const struct vpm *p, unsigned offset)
     }
     if (offset < VPM_TIMER || (offset == VPM_TIMER + 3 && !p->timer32))
         return 0;
-    return (uint8_t)(ticks_at(p->now_ns) >> (8 * (offset - VPM_TIMER)));
+    return (uint8_t)(p->now >> (8 * (offset - VPM_TIMER)));
 }
 
 static void vpm_access(void *dev, struct io_access *a)
@@ -144,6 +149,7 @@ void vpm_init(struct vpm *p, bool timer32, uint64_t now_ns)
     memset(p, 0, sizeof(*p));
     p->timer32 = timer32;
     p->now_ns = now_ns;
+    p->now = ticks_at(now_ns);
     p->control = SCI_EN;
 }
 

@@ -25,6 +25,7 @@ struct vpm {
     bool timer32;          /* TMR_VAL_EXT of the FADT: 32 bits, else 24 */
     bool s5_requested;     /* stays until reset */
     uint64_t now_ns;
+    uint64_t now;          /* the same in ticks */
 };
 
 /* advance, deadline and irq included; irq is the level of SCI, true for asserted. Advance to the

@@ -251,14 +251,15 @@ static void update_cycles(struct vrtc *r, uint64_t n)
         r->ram[REG_C] |= C_AF;
 }
 
-static void vrtc_advance(void *dev, uint64_t now_ns)
+static bool vrtc_advance(void *dev, uint64_t now_ns)
 {
     struct vrtc *r = dev;
     if (now_ns <= r->now_ns || now_ns > INT64_MAX)
-        return;
+        return false;
     r->now_ns = now_ns;
     if (!divider_runs(r))
-        return;
+        return false;
+    uint8_t before = r->ram[REG_C];
     uint64_t seconds = since_epoch(r) / (uint64_t)SECOND_NS;
     if (seconds > r->seconds_done && time_runs(r))
         update_cycles(r, seconds - r->seconds_done);
@@ -267,6 +268,7 @@ static void vrtc_advance(void *dev, uint64_t now_ns)
         r->ticks_done = periods(r);
         r->ram[REG_C] |= C_PF;
     }
+    return r->ram[REG_C] != before;
 }
 
 /* --- registers ------------------------------------------------------------------------------ */

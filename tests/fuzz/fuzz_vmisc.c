@@ -135,7 +135,7 @@ static void advance(const uint8_t *op)
     if (due <= to) {
         vpm_ops.advance(&pm, due - 1);
         check(vpm_ops.irq(&pm) == before);
-        vpm_ops.advance(&pm, due);
+        check(vpm_ops.advance(&pm, due));
         check(vpm_ops.irq(&pm));
     }
     vpm_ops.advance(&pm, to);

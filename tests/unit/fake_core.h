@@ -56,6 +56,7 @@ static struct fake {
     uint64_t now, debugctl, spec_ctrl;
     unsigned nmi_blocks, nmi_unblocks;
     uint8_t xmm[16][16];
+    unsigned injected; /* the last vector; 0: none */
     unsigned finished_steps, tlb_flushes, pdpte_loads, dr_intercepts, dr_passes, logs, lines;
     unsigned xcr0_sets, cpuids, tsc_offset_loads, wakes, starts;
     struct vcpu *woken, *started; /* the last ones */
@@ -133,16 +134,16 @@ static unsigned fake_code_bits(struct vcpu *v)
     return fake.code_bits;
 }
 
-static unsigned fake_kernel_code_bits(struct vcpu *v)
-{
-    (void)v;
-    return fake.cpl ? 0 : fake.code_bits;
-}
-
 static void fake_finish_step(struct vcpu *v)
 {
     (void)v;
     fake.finished_steps++;
+}
+
+static void fake_inject(struct vcpu *v, uint8_t vector)
+{
+    (void)v;
+    fake.injected = vector;
 }
 
 static void fake_queue_breakpoints(struct vcpu *v, uint32_t hits)
@@ -232,9 +233,9 @@ static struct backend fake_backend = {
     .set_segment = fake_set_segment,
     .cpl = fake_cpl,
     .code_bits = fake_code_bits,
-    .kernel_code_bits = fake_kernel_code_bits,
     .finish_step = fake_finish_step,
     .queue_breakpoints = fake_queue_breakpoints,
+    .inject = fake_inject,
     .apic_mode = fake_apic_mode,
     .intercept_dr = fake_intercept_dr,
     .load_pdptes = fake_load_pdptes,
@@ -283,6 +284,11 @@ uint64_t host_ns_to_tsc(uint64_t ns)
 uint64_t host_tsc_to_ns(uint64_t ticks)
 {
     return ticks / 2;
+}
+
+uint64_t host_ns_since(uint64_t tsc)
+{
+    return host_tsc_to_ns(host_now() - tsc);
 }
 
 uint64_t host_tsc_khz(void)

@@ -60,7 +60,7 @@ static struct radix_leaf leaf_at(uint64_t gpa)
 
 static enum outcome fetch_exit(uint64_t gpa)
 {
-    struct vm_exit x = {.memory = {.gpa = GPA(gpa), .fetch = true}};
+    struct vm_exit x = {.memory = {.gpa = GPA(gpa), .access = MEMORY_FETCH}};
     return fake_exit(x, EXIT_MEMORY, 0);
 }
 

@@ -307,8 +307,7 @@ static enum outcome memory(uint64_t gpa, bool write, const char *code, size_t n)
     vcpu.rip = 0; /* not an instruction exit: the handler asks the backend */
     fake.reg[VREG_RIP] = 0x1000;
     x.memory.gpa = GPA(gpa);
-    x.memory.write = write;
-    x.memory.read = !write;
+    x.memory.access = write ? MEMORY_WRITE : MEMORY_READ;
     return fake_exit(x, EXIT_MEMORY, 0);
 }
 #define MEMORY(gpa, write, code) memory(gpa, write, code, sizeof(code) - 1)
@@ -428,10 +427,10 @@ static void mmio_refused(void **state)
     x.memory.gpa = GPA(DEVICE_AT);
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_STOP);
     assert_non_null(strstr(fake.why, "unreadable"));
-    x.memory.fetch = true;
+    x.memory.access = MEMORY_FETCH;
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_STOP);
     assert_non_null(strstr(fake.why, "fetches instructions"));
-    x.memory.fetch = false;
+    x.memory.access = MEMORY_READ;
     x.memory.table = true;
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_STOP);
     assert_non_null(strstr(fake.why, "page tables"));
@@ -503,7 +502,10 @@ static uint64_t call(uint64_t number, uint64_t a, uint64_t b, enum outcome want)
     vcpu.gpr[GPR_RAX] = number;
     vcpu.gpr[GPR_RDI] = a;
     vcpu.gpr[GPR_RSI] = b;
-    assert_int_equal(fake_exit((struct vm_exit){0}, EXIT_VMCALL, 3), want);
+    struct vm_exit x = {0};
+    if (!fake.cpl)
+        x.call_mask = fake.code_bits == 64 ? UINT64_MAX : UINT32_MAX;
+    assert_int_equal(fake_exit(x, EXIT_VMCALL, 3), want);
     assert_int_equal(vcpu.gpr[GPR_RDI], a);
     assert_int_equal(vcpu.gpr[GPR_RSI], b);
     return vcpu.gpr[GPR_RAX];

@@ -687,6 +687,37 @@ static void eoi_by_hardware(void **state)
     assert_true(vcpu.requests & REQUEST_EVENT);
 }
 
+/* A self-IPI by the x2APIC's ICR goes in at once, but waits in IRR when anything is in its way. */
+static void self_ipi_goes_in_at_once(void **state)
+{
+    (void)state;
+    assert_true(vlapic_msr_write(&vcpu.apic, MSR_IA32_APIC_BASE,
+                                 vcpu.apic.apic_base | APIC_BASE_X2APIC, fake.now));
+    interrupt_apic_effects(&vcpu);
+    vcpu.requests = 0;
+    vcpu.rflags = RFLAGS_FIXED1 | RFLAGS_IF;
+    assert_false(interrupt_self_ipi(&vcpu, 0x80077)); /* it is for all */
+    assert_true(interrupt_self_ipi(&vcpu, 0x40077));
+    assert_int_equal(fake.injected, 0x77);
+    assert_int_equal(vlapic_highest_isr(&vcpu.apic), 0x77);
+    assert_int_equal(vcpu.requests, 0);
+    fake.injected = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        vlapic_init_reset(&vcpu.apic);
+        vlapic_set_virtual_wire(&vcpu.apic);
+        vcpu.rflags = RFLAGS_FIXED1 | (i == 0 ? 0 : RFLAGS_IF);
+        vcpu.exit.slow_step = i == 1;
+        vcpu.reinject_valid = i == 2;
+        vcpu.nmi_pending = i == 3;
+        vm.pic_intr = i == 4;
+        vcpu.requests = 0;
+        assert_true(interrupt_self_ipi(&vcpu, 0x40077));
+        assert_int_equal(fake.injected, 0);
+        assert_int_equal(vlapic_highest_irr(&vcpu.apic), 0x77);
+        assert_int_equal(vcpu.requests, REQUEST_EVENT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -708,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup(ipi_wakes_another, setup),
         cmocka_unit_test_setup(ipi_does_not_wake_without_if, setup),
         cmocka_unit_test_setup(ipi_by_x2apic, setup),
+        cmocka_unit_test_setup(self_ipi_goes_in_at_once, setup),
         cmocka_unit_test_setup(hlt_with_interrupts_off, setup),
         cmocka_unit_test_setup(level_without_taker, setup),
         cmocka_unit_test_setup(init_then_startup, setup),

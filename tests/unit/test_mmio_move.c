@@ -64,7 +64,7 @@ static int setup(void **state)
     fake.reg[VREG_CR4] = CR4_PAE;
     fake.reg[VREG_EFER] = EFER_LME | EFER_LMA;
     for (unsigned i = 0; i < MMIO_MOVES; i++)
-        vcpu.moves[i].page = 1;
+        vcpu.moves[i].access = 0;
     vcpu.gpr[GPR_RDI] = DATA;
     return 0;
 }
@@ -74,8 +74,7 @@ static struct vm_exit exit_for(uint64_t gpa, bool write)
     struct vm_exit x = {0};
     vcpu.rip = fake.reg[VREG_RIP] = CODE;
     x.memory.gpa = GPA(gpa);
-    x.memory.write = write;
-    x.memory.read = !write;
+    x.memory.access = write ? MEMORY_WRITE : MEMORY_READ;
     x.memory.plain = true;
     x.memory.cr3 = fake.reg[VREG_CR3];
     return x;
@@ -240,7 +239,7 @@ static void a_step_is_minded(void **state)
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_ADVANCE);
     assert_int_equal(fake.finished_steps, before);
     x = exit_for(DEVICE_AT, false);
-    x.memory.slow_step = true;
+    x.slow_step = true;
     assert_int_equal(fake_exit(x, EXIT_MEMORY, 0), OUTCOME_ADVANCE);
     assert_int_equal(fake.finished_steps, before + 1);
 }

@@ -382,6 +382,24 @@ static void self_ipi_by_the_icr_the_short_way(void **state)
     assert_false(vlapic_self_ipi(&v, 0x40077));
 }
 
+static void self_ipi_served_at_once(void **state)
+{
+    (void)state;
+    assert_false(vlapic_serve_self_ipi(&v, 0x80077));
+    assert_true(wr(0x808, 0x70));
+    assert_false(vlapic_serve_self_ipi(&v, 0x40077)); /* the task priority */
+    assert_true(vlapic_serve_self_ipi(&v, 0x40081));
+    assert_int_equal(vlapic_highest_isr(&v), 0x81);
+    assert_int_equal(vlapic_highest_irr(&v), -1);
+    assert_int_equal(rd(0x830), 0x40081);
+    assert_int_equal(rd(0x80a), 0x80);
+    assert_false(vlapic_serve_self_ipi(&v, 0x40089)); /* its handler has to end first */
+    assert_true(vlapic_serve_self_ipi(&v, 0x40091));
+    assert_true(vlapic_accept(&v, 0x31, false));
+    assert_false(vlapic_serve_self_ipi(&v, 0x400a1)); /* something else waits */
+    assert_int_equal(vlapic_highest_isr(&v), 0x91);
+}
+
 static void initial_count_the_short_way(void **state)
 {
     (void)state;
@@ -442,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup(memory_is_silent, setup_x2apic),
         cmocka_unit_test_setup(icr64, setup_x2apic),
         cmocka_unit_test_setup(self_ipi, setup_x2apic),
+        cmocka_unit_test_setup(self_ipi_served_at_once, setup_x2apic),
         cmocka_unit_test_setup(initial_count_the_short_way, setup_x2apic),
         cmocka_unit_test_setup(self_ipi_by_the_icr_the_short_way, setup_x2apic),
         cmocka_unit_test_setup(written_by_hardware, setup_x2apic),

@@ -82,6 +82,44 @@ static int setup(void **state)
     return 0;
 }
 
+/* True: channel 0's OUT may have changed. */
+static bool passes(uint64_t tick)
+{
+    return vpit_ops.advance(&p, ns(tick));
+}
+
+static void says_when_calm(void **state)
+{
+    (void)state;
+    assert_false(passes(100));
+    program(0, 2, 10); /* loaded at 101; low at 110, high again at 111 */
+    assert_false(passes(109));
+    assert_true(passes(110));
+    assert_false(level());
+    assert_true(passes(111));
+    assert_true(level() && vpit_take_edge(&p));
+    assert_false(passes(119));
+    assert_true(passes(125)); /* there and back */
+    assert_true(level() && vpit_take_edge(&p));
+    program(0, 3, 5); /* at 126: high for 3, low for 2 */
+    assert_false(passes(128));
+    assert_true(passes(129));
+    assert_false(level());
+    assert_false(passes(130));
+    assert_true(passes(131));
+    program(0, 4, 3); /* at 132: low at 135 only */
+    assert_false(passes(134));
+    assert_true(passes(135));
+    assert_true(passes(136));
+    assert_false(passes(100000));
+    program(2, 2, 10);
+    out(2, 20);
+    out(2, 0); /* at the end of the period */
+    assert_false(passes(100009));
+    speaker_out(1);
+    assert_false(passes(200000));
+}
+
 static void idle_after_reset(void **state)
 {
     (void)state;
@@ -482,6 +520,7 @@ static void port_61(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(says_when_calm, setup),
         cmocka_unit_test_setup(idle_after_reset, setup),
         cmocka_unit_test_setup(mode0, setup),
         cmocka_unit_test_setup(mode0_gate, setup),

@@ -63,10 +63,10 @@ static void carry(void **state)
     assert_int_equal(vpm_ops.deadline(&p), UINT64_MAX);
     out(2, 2, 1);
     assert_int_equal(vpm_ops.deadline(&p), first);
-    vpm_ops.advance(&p, first - 1);
+    assert_false(vpm_ops.advance(&p, first - 1));
     assert_int_equal(in(8, 4), 0x7fffff);
     assert_false(vpm_ops.irq(&p));
-    vpm_ops.advance(&p, first);
+    assert_true(vpm_ops.advance(&p, first));
     assert_int_equal(in(8, 4), 0x800000);
     assert_true(vpm_ops.irq(&p));
     assert_int_equal(in(0, 2), 1);

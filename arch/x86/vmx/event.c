@@ -168,6 +168,25 @@ bool vmx_inject_timer(struct vcpu *v, uint64_t now)
     return true;
 }
 
+void vmx_inject(struct vcpu *v, uint8_t vector)
+{
+    inject_vector(vector);
+    update_apic_taken(v, vector);
+}
+
+/* What vmx_inject() has done, since the entry is not certain any more: the interrupt is taken with
+ * whatever entry comes next, before anything else. (An exit leaves nothing to be injected.) */
+void vmx_take_back(struct vcpu *v)
+{
+    uint32_t info = vmcs_get(ENTRY_INTERRUPTION_INFORMATION);
+    if (likely(!(info & BIT(31))))
+        return;
+    vmcs_set(ENTRY_INTERRUPTION_INFORMATION, 0);
+    v->reinject = (struct event){.type = EVENT_EXTINT, .vector = (uint8_t)info};
+    v->reinject_valid = true;
+    vcpu_request(v, REQUEST_EVENT);
+}
+
 static NOINLINE bool inject_by_the_rules(struct vcpu *v)
 {
     struct event_state s;

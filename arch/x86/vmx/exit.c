@@ -150,6 +150,17 @@ static void vmx_decode_dr(struct vcpu *v, struct vm_exit *x)
     x->dr.gpr = q >> 8 & 0xf;
 }
 
+static void vmx_decode_vmcall(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    x->call_mask = 0;
+    if (unlikely(AR_DPL(vmcs_get(GUEST_SS_ACCESS_RIGHTS))))
+        return;
+    /* L means something only with LMA. */
+    bool wide = (vmcs_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) && (vmcs_get(GUEST_IA32_EFER) & EFER_LMA);
+    x->call_mask = wide ? UINT64_MAX : UINT32_MAX;
+}
+
 static COLD void decode_string_io(struct vm_exit *x, uint64_t q)
 {
     /* Address size and segment: as "VM-Exit Instruction-Information Field for INS and OUTS". */
@@ -176,7 +187,7 @@ static void vmx_decode_io(struct vcpu *v, struct vm_exit *x)
         decode_string_io(x, q);
 }
 
-static void decode_plain_access(struct vcpu *v, struct vm_exit *x)
+static inline void decode_plain_access(struct vcpu *v, struct vm_exit *x)
 {
     /* With 4 levels, since CPUID does not offer 5. */
     if (!(vmcs_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) ||
@@ -187,27 +198,32 @@ static void decode_plain_access(struct vcpu *v, struct vm_exit *x)
     x->memory.cr3 = vmcs_get(GUEST_CR3);
     vmx_vmread_to(VMCS_GUEST_RIP, &v->rip);
     v->rflags = vmcs_get(GUEST_RFLAGS);
-    x->memory.slow_step = (v->rflags & RFLAGS_TF) ||
-                          (vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW);
+    x->slow_step = (v->rflags & RFLAGS_TF) || (vmcs_get(GUEST_INTERRUPTIBILITY_STATE) & SHADOW);
 }
+
+/* Not simply an instruction's access to data. */
+static COLD void decode_odd_violation(struct vcpu *v, struct vm_exit *x, uint64_t q)
+{
+    restore_nmi_blocking(q);
+    vmx_save_interrupted_event(v);
+    x->memory.table = (q & BITS(8, 7)) == BIT(7);
+}
+
+_Static_assert(MEMORY_READ == BIT(0) && MEMORY_WRITE == BIT(1) && MEMORY_FETCH == BIT(2),
+               "as in the exit qualification of EPT violations");
 
 static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
 {
     uint64_t q = vmcs_get(EXIT_QUALIFICATION);
-    if (unlikely(vmcs_get(IDT_VECTORING_INFORMATION) & INFO_VALID))
-        vmx_save_interrupted_event(v);
-    else
-        restore_nmi_blocking(q);
     x->memory.gpa = GPA(vmcs_get(GUEST_PHYSICAL_ADDRESS));
-    x->memory.read = q & BIT(0);
-    x->memory.write = q & BIT(1);
-    x->memory.fetch = q & BIT(2);
+    x->memory.access = q & (MEMORY_READ | MEMORY_WRITE | MEMORY_FETCH);
     x->memory.table = x->memory.plain = false;
-    /* An instruction's access to data, and nothing else going on. */
-    if (likely((q & (BIT(2) | BITS(8, 7))) == BITS(8, 7)) && likely(!v->reinject_valid))
-        decode_plain_access(v, x);
+    if (unlikely((q & (INFO_NMI_UNBLOCKED | MEMORY_FETCH | BITS(8, 7))) != BITS(8, 7)) ||
+        unlikely(vmcs_get(IDT_VECTORING_INFORMATION) & INFO_VALID) ||
+        unlikely(v->reinject_valid))
+        decode_odd_violation(v, x, q);
     else
-        x->memory.table = (q & BITS(8, 7)) == BIT(7);
+        decode_plain_access(v, x);
 }
 
 #define HEAD_TIMER EXIT_HEAD(EXIT_TIMER, REASON_PREEMPTION_TIMER)
@@ -261,11 +277,11 @@ static NOINLINE enum vmx_next handle_other_event(struct vcpu *v, const struct vm
     if (row->decode)
         row->decode(v, x);
     enum outcome outcome = exit_handle(v, x);
-    if (unlikely(outcome > OUTCOME_RETRY) || unlikely(x->slow_step))
+    if (unlikely(x->slow_step) || unlikely(outcome > OUTCOME_RETRY))
         return vmx_after_exit(v, exit_end(v, x, outcome));
     if (outcome == OUTCOME_ADVANCE)
         vmcs_set(GUEST_RIP, exit_step(v, x));
-    return vmx_resume(v);
+    return likely(vmx_may_resume(v, rdtsc())) ? VMX_RESUME : vmx_resume(v);
 }
 
 /* An exit that is not one instruction's. */
@@ -317,7 +333,7 @@ __attribute__((hot)) enum vmx_next vmx_handle_exit(struct vcpu *v)
     if (unlikely(outcome != OUTCOME_ADVANCE))
         return handle_odd_outcome(v, outcome);
     uint64_t rip = exit_step(v, &v->exit);
-    if (unlikely(v->requests) || unlikely(rdtsc() >= v->look_at))
+    if (unlikely(!vmx_may_resume(v, rdtsc())))
         return vmx_after_exit(v, OUTCOME_ADVANCE);
     vmcs_set(GUEST_RIP, rip);
     return VMX_RESUME_FAST;

@@ -122,7 +122,7 @@ enum vmx_next vmx_time_is_up(struct vcpu *v)
 enum vmx_next vmx_resume(struct vcpu *v)
 {
     uint64_t now = rdtsc();
-    if (!v->requests && now < v->look_at)
+    if (vmx_may_resume(v, now))
         return VMX_RESUME;
     return look(v, now) ? VMX_RESUME : VMX_LEAVE;
 }
@@ -151,6 +151,8 @@ static enum vmx_next halt(struct vcpu *v)
 
 enum vmx_next vmx_after_exit(struct vcpu *v, enum outcome outcome)
 {
+    if (outcome == OUTCOME_ADVANCE)
+        vmx_take_back(v);
     if (outcome == OUTCOME_ADVANCE || outcome == OUTCOME_BLOCK)
         vmcs_set(GUEST_RIP, v->rip);
     else if (v->exit.slow_step && outcome <= OUTCOME_FAULT)

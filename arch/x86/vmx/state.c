@@ -147,11 +147,6 @@ unsigned vmx_code_bits(struct vcpu *v)
     return cs & AR_DB ? 32 : 16;
 }
 
-unsigned vmx_kernel_code_bits(struct vcpu *v)
-{
-    return AR_DPL(vmcs_get(GUEST_SS_ACCESS_RIGHTS)) ? 0 : vmx_code_bits(v);
-}
-
 void vmx_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s)
 {
     (void)v;

@@ -73,7 +73,6 @@ void vmx_set_reg(struct vcpu *v, enum vreg reg, uint64_t value);
 void vmx_get_segment(struct vcpu *v, enum seg_name seg, struct segment *out);
 unsigned vmx_cpl(struct vcpu *v);
 unsigned vmx_code_bits(struct vcpu *v);
-unsigned vmx_kernel_code_bits(struct vcpu *v);
 void vmx_set_segment(struct vcpu *v, enum seg_name seg, const struct segment *s);
 uint64_t vmx_get_msr(struct vcpu *v, uint32_t msr);
 bool vmx_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -97,6 +96,8 @@ bool vmx_inject_events(struct vcpu *v);
 /* v->event_at is past, and the entry is certain. True: that was its APIC's timer, whose interrupt
  * the guest receives at once. False: not so simple, and nothing has been done. */
 bool vmx_inject_timer(struct vcpu *v, uint64_t now);
+void vmx_inject(struct vcpu *v, uint8_t vector);
+void vmx_take_back(struct vcpu *v);
 uint32_t vmx_blocking(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
@@ -125,6 +126,12 @@ enum outcome vmx_run(struct vcpu *v);
 /* What enter.S does after an exit has been handled. FAST: RBP and R12 to R15, which C preserves,
  * still hold the guest's values and are not loaded again. */
 enum vmx_next { VMX_LEAVE = 0, VMX_RESUME_FAST = 1, VMX_RESUME = 2 };
+/* At TSC now: nobody has asked for anything, and no time is up. */
+static inline bool vmx_may_resume(const struct vcpu *v, uint64_t now)
+{
+    return likely(!v->requests) && likely(now < v->look_at);
+}
+
 /* The end of an exit, v->exit, that is not the common case; of an event, when the guest goes on. */
 enum vmx_next vmx_after_exit(struct vcpu *v, enum outcome outcome);
 enum vmx_next vmx_resume(struct vcpu *v);
