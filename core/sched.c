@@ -223,10 +223,8 @@ void sched_run_other(void)
 void sched_interrupted(void)
 {
     struct cpu_sched *c = here();
-    if (c != &sched_cpus[0] || !c->goes_on || !c->running)
-        return;
-    c->goes_on = false; /* once */
-    vcpu_request(c->running, REQUEST_RESCHEDULE); /* for sched_boot_work() */
+    if (c == &sched_cpus[0] && c->goes_on && c->running)
+        vcpu_request(c->running, REQUEST_RESCHEDULE); /* for sched_boot_work() */
 }
 
 void sched_preempt(void)

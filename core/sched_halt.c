@@ -10,6 +10,9 @@
 /* What a halted vCPU must look at before it goes on waiting; the rest is for the entry. */
 #define REQUEST_WAKING (REQUEST_EVENT | REQUEST_POSTED | REQUEST_NMI | REQUEST_LINT0 | \
                         REQUEST_TSC)
+/* What is done with when it is put away. One that stays where it is must not lose it: whoever
+ * pauses its VM waits for it to leave. */
+#define REQUEST_LEAVING (REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG | REQUEST_PAUSE)
 
 /* A start-up IPI is for one that waits for it; one that follows an INIT stays. */
 static void ignore_startup(struct vcpu *v)
@@ -21,10 +24,9 @@ static void ignore_startup(struct vcpu *v)
         ;
 }
 
-static bool wakes(struct vcpu *v, uint64_t now)
+/* done: the requests that it has no more afterwards. */
+static bool wakes(struct vcpu *v, uint64_t now, uint32_t done)
 {
-    uint32_t done = (uint32_t)(REQUEST_WAKING | REQUEST_RESCHEDULE | REQUEST_LOOK | REQUEST_DEBUG |
-                               REQUEST_PAUSE);
     uint32_t r = __atomic_fetch_and(&v->requests, ~done, __ATOMIC_SEQ_CST);
     if ((r & REQUEST_INIT) || ((r & REQUEST_STARTUP) && v->waits_for_startup)) {
         vcpu_request(v, r & done); /* after the signal */
@@ -37,7 +39,7 @@ static bool wakes(struct vcpu *v, uint64_t now)
     return !v->waits_for_startup && (interrupt_wakes(v) || now >= v->wake_at);
 }
 
-bool sched_still_halted(struct vcpu *v, uint64_t now)
+static bool still_halted(struct vcpu *v, uint64_t now, uint32_t done)
 {
     /* Before its requests are taken, or a sibling that halts between the two finds all hopeless and
      * nothing asked for, though an NMI wakes v here. If it stays halted, sched_may_halt() counts
@@ -46,11 +48,16 @@ bool sched_still_halted(struct vcpu *v, uint64_t now)
         v->hopeless = false;
         __atomic_fetch_sub(&v->vm->hopeless, 1, __ATOMIC_SEQ_CST);
     }
-    if (!wakes(v, now))
+    if (!wakes(v, now, done))
         return true;
     v->halted = false;
     vcpu_request(v, REQUEST_EVENT);
     return false;
+}
+
+bool sched_still_halted(struct vcpu *v, uint64_t now)
+{
+    return still_halted(v, now, (uint32_t)(REQUEST_WAKING | REQUEST_LEAVING));
 }
 
 static bool nothing_asked(const struct vm *vm)
@@ -103,6 +110,17 @@ bool sched_is_alone(const struct cpu_sched *c, unsigned me, const struct vcpu *v
            (me != 0 || host_interrupts() == c->heard) && !anybody_waits(me);
 }
 
+/* Who comes while this CPU seems idle does not end the turn here, but kicks: that may be seen by
+ * the guest only, when v wakes just then. The lock: whoever saw this CPU idle has queued by now. */
+static bool nobody_came(struct cpu_sched *c, unsigned me)
+{
+    lock_take(&c->lock);
+    sched_set_idle(me, false);
+    bool nobody = !c->queue.count;
+    lock_release(&c->lock);
+    return nobody;
+}
+
 bool sched_wait_here(struct vcpu *v)
 {
     unsigned me = host_cpu_index();
@@ -113,11 +131,12 @@ bool sched_wait_here(struct vcpu *v)
         now - v->slice_begin >= sched_slice())
         return false;
     v->halted = true;
-    if (!sched_still_halted(v, now))
+    if (!still_halted(v, now, REQUEST_WAKING))
         return false;
     sched_set_idle(me, true); /* and then the look at queues, as in rest() */
     uint64_t duty = next_duty(c, me), until = min_u64(duty, v->event_at);
-    bool wait = until > now && sched_is_alone(c, me, v);
+    bool wait = until > now && sched_is_alone(c, me, v) &&
+                !__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
     if (wait) {
         host_idle(until);
         /* Nobody has used the time between, v least of all. */
@@ -127,12 +146,11 @@ bool sched_wait_here(struct vcpu *v)
         v->slice_end = min_u64(duty, v->slice_end + slept);
         v->halted = false; /* until it has looked */
     }
-    sched_set_idle(me, false);
-    return wait;
+    return nobody_came(c, me) && wait;
 }
 
 bool sched_still_waits(struct vcpu *v)
 {
     v->halted = true;
-    return sched_still_halted(v, host_now());
+    return still_halted(v, host_now(), REQUEST_WAKING);
 }

@@ -842,6 +842,46 @@ static void test_who_waits_in_place_is_woken_by_what_it_waits_for(void **state)
     assert_int_equal(v->state, VCPU_QUEUED);
 }
 
+/* Both at once: what it waits for, and that the boot CPU wants it away. */
+static void wake_it_to_leave(void)
+{
+    wake_it();
+    vcpu_request(&vcpu[0][0], REQUEST_PAUSE | REQUEST_RESCHEDULE);
+}
+
+static void test_who_is_woken_in_place_still_knows_that_it_has_to_leave(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_waits();
+    while_it_idles = wake_it_to_leave;
+    (void)pass(&sched_cpus[1], 1);
+    assert_true(waited && woken);
+    assert_int_equal(v->requests & (REQUEST_PAUSE | REQUEST_RESCHEDULE),
+                     REQUEST_PAUSE | REQUEST_RESCHEDULE); /* the backend looks at them */
+}
+
+/* To its other wakers its CPU was idle, and its turn was not shortened. */
+static void wake_both(void)
+{
+    struct cpu_sched *c = &sched_cpus[1];
+    wake_it();
+    vcpu[1][0].state = VCPU_QUEUED;
+    lock_take(&c->lock);
+    sched_join(c, 1, &vcpu[1][0]);
+    lock_release(&c->lock);
+}
+
+static void test_who_waits_in_place_makes_room_for_who_comes_meanwhile(void **state)
+{
+    (void)state;
+    struct vcpu *v = start_one_that_waits();
+    while_it_idles = wake_both;
+    (void)pass(&sched_cpus[1], 1);
+    assert_false(waited);
+    assert_int_equal(v->state, VCPU_QUEUED); /* it is awake */
+    assert_ptr_equal(pick(&sched_cpus[1], 1), &vcpu[1][0]);
+}
+
 /* --- going on alone --------------------------------------------------------------------------- */
 
 static bool goes_on;
@@ -903,10 +943,16 @@ static void an_nmi_has_come(void)
     vcpu_request(&vcpu[0][0], REQUEST_NMI);
 }
 
+static void it_has_to_leave(void)
+{
+    vcpu_request(&vcpu[0][0], REQUEST_PAUSE | REQUEST_RESCHEDULE);
+}
+
 static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
 {
     (void)state;
-    void (*const duties[])(void) = {somebody_is_queued, something_is_due, an_nmi_has_come};
+    void (*const duties[])(void) = {somebody_is_queued, something_is_due, an_nmi_has_come,
+                                    it_has_to_leave};
     for (size_t i = 0; i < ARRAY_LEN(duties); i++) {
         setup(NULL);
         (void)start_one_that_waits();
@@ -925,6 +971,33 @@ static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
     (void)pass(&sched_cpus[0], 0);
     assert_int_equal(v->state, VCPU_BLOCKED);
     assert_false(waited);
+}
+
+/* Runs for a slice and goes on, until a key is pressed and somebody comes three slices later. */
+static enum outcome run_until_a_key(struct vcpu *v)
+{
+    now += SLICE;
+    goes_on = sched_goes_on(v);
+    now += 3 * SLICE;
+    sched_interrupted();
+    assert_true(v->requests & REQUEST_RESCHEDULE);
+    queue_on_0(&vcpu[1][0], BIT(0));
+    return OUTCOME_RETRY;
+}
+
+static void test_who_went_on_owes_nothing_after_an_interrupt(void **state)
+{
+    (void)state;
+    struct vcpu *v = &vcpu[0][0];
+    run = run_until_a_key;
+    sched_cpus[0].heard = interrupts;
+    v->cpus_allowed[0] = BIT(0);
+    sched_start(v, true);
+    (void)pass(&sched_cpus[0], 0);
+    assert_true(goes_on);
+    assert_int_equal(v->ran, 4 * SLICE);
+    assert_int_equal(v->run.credit, 0);
+    assert_false(sched_cpus[0].goes_on);
 }
 
 static void it_has_a_cap(void)
@@ -1089,8 +1162,11 @@ int main(void)
         cmocka_unit_test_setup(test_who_waits_for_the_console_keeps_its_own_timer, setup),
         cmocka_unit_test_setup(test_who_waits_in_place_pays_for_what_it_runs, setup),
         cmocka_unit_test_setup(test_who_waits_in_place_is_woken_by_what_it_waits_for, setup),
+        cmocka_unit_test_setup(test_who_is_woken_in_place_still_knows_that_it_has_to_leave, setup),
+        cmocka_unit_test_setup(test_who_waits_in_place_makes_room_for_who_comes_meanwhile, setup),
         cmocka_unit_test_setup(test_nobody_waits_in_place_on_a_cpu_with_other_duties, setup),
         cmocka_unit_test_setup(test_who_is_alone_goes_on_and_pays_for_its_last_slice, setup),
+        cmocka_unit_test_setup(test_who_went_on_owes_nothing_after_an_interrupt, setup),
         cmocka_unit_test_setup(test_nobody_goes_on_where_somebody_else_wants_the_cpu, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_by_one_that_waits_in_place, setup),

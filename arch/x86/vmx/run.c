@@ -138,6 +138,7 @@ static bool may_wait(const struct vcpu *v)
 static enum vmx_next halt(struct vcpu *v)
 {
     if (may_wait(v) && sched_wait_here(v)) {
+        v->look_at = 0; /* the preemption timer stood still; the host's was set for the wait */
         if (has_preemption_timer() && own_timer(v, rdtsc()))
             return VMX_RESUME_FAST;
         if (!sched_still_waits(v))
