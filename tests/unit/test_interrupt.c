@@ -154,6 +154,26 @@ static void pit_by_edge(void **state)
     assert_near(vm.timer.entry.at, first + pit_periods(101));
 }
 
+/* A read of the PIT is a look at its line only when that has changed; then the edge is delivered. */
+static void pit_edge_seen_by_a_read(void **state)
+{
+    (void)state;
+    route(2, PIN_EDGE(0x30), 0);
+    start_pit();
+    fake.now = FAKE_NOW + pit_periods(1) / 2;
+    (void)in(0x40);
+    assert_int_equal(interrupt_next(&vcpu), -1);
+    fake.now += pit_periods(1);
+    (void)in(0x40);
+    assert_int_equal(interrupt_take(&vcpu), 0x30);
+    apic_write(&vcpu, VLAPIC_EOI, 0);
+    (void)in(0x61);
+    assert_int_equal(interrupt_next(&vcpu), -1);
+    fake.now += pit_periods(1);
+    (void)in(0x61);
+    assert_int_equal(interrupt_take(&vcpu), 0x30);
+}
+
 /* An edge on a masked pin is lost. */
 static void masked_edge(void **state)
 {
@@ -722,6 +742,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pit_by_edge, setup),
+        cmocka_unit_test_setup(pit_edge_seen_by_a_read, setup),
         cmocka_unit_test_setup(masked_edge, setup),
         cmocka_unit_test_setup(unheard_pit, setup),
         cmocka_unit_test_setup(pit_without_end, setup),
