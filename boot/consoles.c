@@ -328,6 +328,11 @@ int host_debug_read(void)
     return uart_read(&debug_uart);
 }
 
+size_t host_debug_room(void)
+{
+    return uart_room(&debug_uart);
+}
+
 void host_debug_write(const char *bytes, size_t len)
 {
     uart_write(&debug_uart, bytes, len);

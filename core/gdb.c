@@ -194,7 +194,7 @@ static void packet_without_vm(const char *p)
     gdb_answer(fares ? ENDED : GDB_ERROR);
 }
 
-/* False: it has to wait until the VM stands still. */
+/* False: it has to wait, until the VM stands still or the line takes more. */
 static bool packet(char *p, size_t size)
 {
     if (str_starts(p, "qSupported")) {
@@ -202,7 +202,7 @@ static bool packet(char *p, size_t size)
     } else if (str_starts(p, "vMustReplyEmpty")) {
         gdb_answer("");
     } else if (str_starts(p, "qRcmd,")) {
-        gdb_packet_monitor(p + 6);
+        return gdb_packet_monitor(p + 6);
     } else if (*p == 'D') {
         end();
         gdb_answer("OK");

@@ -57,7 +57,8 @@ void gdb_packet_alive(const char *at);
 
 /* --- gdb_query.c --- */
 void gdb_packet_query(char *p);
-/* "monitor LINE" in gdb: the line is a command of Plinth's console. */
-void gdb_packet_monitor(const char *at);
+/* "monitor LINE" in gdb: the line is a command of Plinth's console. False: its answer is not out
+ * yet; call again with the same packet. */
+bool gdb_packet_monitor(const char *at);
 
 #endif

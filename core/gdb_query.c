@@ -8,8 +8,11 @@
 #include "core/commands.h"
 #include "core/console.h"
 #include "core/debug.h"
+#include "core/host.h"
+#include "core/lib/ring.h"
 #include "core/lib/string.h"
 #include "core/vm.h"
+#include "mm/pool.h"
 
 #define PIECE_MAX (GDB_PACKET_MAX / 2) /* of the description, in one answer */
 
@@ -67,49 +70,76 @@ static void packet_current(void)
     gdb_send();
 }
 
-/* What a command of the console says goes out in pieces: "O" and the text in hexadecimal. */
-struct monitor {
-    char text[1024];
-    size_t used;
-};
+/* --- monitor --- */
 
-static void flush_monitor(struct monitor *m)
+/* What a command of the console says is kept here and goes out in pieces, as the line takes them:
+ * "O" and the text in hexadecimal. 64 KiB of it take 11 seconds at 115200 baud. */
+#define SAID_PAGES 16
+#define SAID_PIECE 1024
+static char spare[SAID_PIECE]; /* when there is no memory: then it waits for the line */
+static struct ring said;       /* buf NULL: no command's answer is on its way */
+
+static void say_piece(void)
 {
-    if (!m->used)
-        return;
+    char text[SAID_PIECE];
+    size_t n = 0;
+    while (n < sizeof(text) && ring_get(&said, &text[n]))
+        n++;
     gdb_tx_begin(&gdb.tx);
     gdb_tx_char(&gdb.tx, 'O');
-    gdb_tx_bytes(&gdb.tx, m->text, m->used);
+    gdb_tx_bytes(&gdb.tx, text, n);
     gdb_send();
-    m->used = 0;
 }
 
 static void monitor_sink(void *ctx, const char *text, size_t len)
 {
-    struct monitor *m = ctx;
-    for (size_t i = 0; i < len; i++) {
-        m->text[m->used++] = text[i];
-        if (m->used == sizeof(m->text))
-            flush_monitor(m);
-    }
+    (void)ctx;
+    for (size_t i = 0; i < len; i++)
+        while (!ring_put(&said, text[i]))
+            say_piece();
 }
 
-void gdb_packet_monitor(const char *at)
+static void open_said(void)
+{
+    char *pages = pool_alloc_pages(SAID_PAGES, NULL);
+    ring_init(&said, pages ? pages : spare, pages ? SAID_PAGES * PAGE_SIZE : sizeof(spare));
+}
+
+static void close_said(void)
+{
+    if (said.buf != spare)
+        pool_free_pages(said.buf, SAID_PAGES);
+    said.buf = NULL;
+}
+
+/* False: that was no line. */
+static bool run_monitor(const char *at)
 {
     static char line[COMMAND_LINE_MAX];
-    struct monitor m = {.used = 0};
     size_t n = strlen(at) / 2;
-    if (n >= sizeof(line) || !gdb_bytes(&at, line, n)) {
-        gdb_answer(GDB_ERROR);
-        return;
-    }
+    if (n >= sizeof(line) || !gdb_bytes(&at, line, n))
+        return false;
     line[n] = '\0';
+    open_said();
     if (console_locked())
-        fmt_write(monitor_sink, &m, "the console is locked: its password comes first\n");
+        fmt_write(monitor_sink, NULL, "the console is locked: its password comes first\n");
     else
-        command_run(line, monitor_sink, &m);
-    flush_monitor(&m);
+        command_run(line, monitor_sink, NULL);
+    return true;
+}
+
+bool gdb_packet_monitor(const char *at)
+{
+    if (!said.buf && !run_monitor(at)) {
+        gdb_answer(GDB_ERROR);
+        return true;
+    }
+    for (; ring_used(&said); say_piece())
+        if (host_debug_room() < 4 * SAID_PIECE)
+            return false;
+    close_said();
     gdb_answer("OK");
+    return true;
 }
 
 void gdb_packet_query(char *p)

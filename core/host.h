@@ -155,6 +155,8 @@ void host_debug_poll(void);
 int host_debug_read(void);
 /* Waits for room if it must. */
 void host_debug_write(const char *bytes, size_t len);
+/* Bytes that can be written without waiting. */
+size_t host_debug_room(void);
 /* False: there is none (gdb= on the command line). */
 bool host_debug_present(void);
 

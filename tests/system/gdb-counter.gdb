@@ -29,5 +29,7 @@ set $r11 = 0x1234567890
 p/x $r11
 set $r11 = $saved
 monitor version
+# More than its line holds.
+monitor help
 detach
 end
