@@ -154,7 +154,7 @@ static void pit_by_edge(void **state)
     assert_near(vm.timer.entry.at, first + pit_periods(101));
 }
 
-/* A read of the PIT is a look at its line only when that has changed; then the edge is delivered. */
+/* A read of the PIT is a look at its line when that has changed; then the edge is delivered. */
 static void pit_edge_seen_by_a_read(void **state)
 {
     (void)state;
