@@ -50,6 +50,11 @@ void runq_entity_init(struct runq_entity *e, uint32_t weight)
 static void settle(const struct runq *rq, struct runq_entity *e, int64_t quanta)
 {
     int64_t q = quantum(rq, e);
+    /* What runq_catch_up() says gives nothing. */
+    if (e->home == rq)
+        e->epoch += rq->skipped - e->skipped;
+    e->home = rq;
+    e->skipped = rq->skipped;
     /* From a queue that was ahead: it has had its share of the next epochs. One is made good by
      * waiting; more would be a punishment for having been moved. */
     if (e->epoch > rq->epoch + 1)
@@ -196,7 +201,12 @@ void runq_remove(struct runq *rq, struct runq_entity *e)
 
 void runq_catch_up(struct runq *rq, uint64_t latest)
 {
-    rq->epoch = max_u64(rq->epoch + 1, latest) - 1;
+    uint64_t epoch = max_u64(rq->epoch + 1, latest) - 1;
+    /* All but one: with the next epoch's that is as much as is kept (RUNQ_WAITED_MAX), so that who
+     * owes gets no nearer to who does not. */
+    if (rq->count && epoch > rq->epoch)
+        rq->skipped += epoch - rq->epoch - 1;
+    rq->epoch = epoch;
 }
 
 bool runq_worth_stealing(const struct runq *from, const struct runq *to)
@@ -234,6 +244,7 @@ struct runq_entity *runq_steal(struct runq *from, struct runq *to,
     if (!e)
         return NULL;
     dequeue(from, e);
+    settle(from, e, RUNQ_WAITED_MAX);
     if (idle)
         to->epoch = max_u64(to->epoch, from->epoch);
     settle(to, e, RUNQ_WAITED_MAX);

@@ -38,6 +38,8 @@ struct runq_entity {
     int64_t credit;  /* ticks it may still run; below 0: what it has overrun */
     int64_t used;    /* ticks of the present turn */
     uint64_t epoch;  /* credit is complete up to this one */
+    const struct runq *home; /* the queue whose epoch that is */
+    uint64_t skipped;        /* home->skipped at that time */
     uint32_t weight; /* RUNQ_WEIGHT_MIN..RUNQ_WEIGHT_MAX */
     uint8_t place;   /* enum runq_place; runqueue.c alone writes */
 };
@@ -48,6 +50,7 @@ struct runq {
     struct list expired;         /* wait for the next epoch */
     struct runq_entity *running; /* picked and not put back; NULL: none */
     uint64_t epoch;              /* starts at 1, only grows */
+    uint64_t skipped;            /* epochs among them that gave nobody here anything */
     int64_t slice;               /* ticks: the longest turn, the default quantum */
     int64_t least;               /* ticks: no turn is started for less credit */
     unsigned count;              /* on the three lists; running is not among them */
@@ -97,7 +100,8 @@ static inline bool runq_hungry(const struct runq *rq)
 
 /* A queue that is hungry, where nothing could be stolen, or empty: its epoch comes near the latest
  * on any queue. Who is alone goes through epochs faster than two that share a CPU by their pins; if
- * these could keep what they lag behind, they would later have their CPU to themselves for it. */
+ * these could keep what they lag behind, they would later have their CPU to themselves for it.
+ * Of the epochs that are skipped one counts for those here: more would pay somebody's debts. */
 void runq_catch_up(struct runq *rq, uint64_t latest);
 
 /* Whether `from` may have something for `to`. Fit for a look without from's lock, for it only reads

@@ -2,8 +2,9 @@
 /*
  * A discrete-event simulation of N entities on M CPUs that use core/runqueue.c and core/cap.c as
  * the scheduler does: a CPU charges, puts back, steals when hungry, picks; a sleeper wakes where it
- * slept or on an idle CPU. Every turn is overrun by a little, as real ones are. Time is in ticks of
- * a nanosecond. Owns the behaviours; what is fair is said in test_runqueue.c.
+ * slept or on an idle CPU; one that is alone goes on after its slice. Every turn is overrun by a
+ * little, as real ones are. Time is in ticks of a nanosecond. Owns the behaviours; what is fair is
+ * said in test_sched_shares.c.
  */
 #ifndef TESTS_UNIT_SCHED_SIM_H
 #define TESTS_UNIT_SCHED_SIM_H
@@ -24,6 +25,7 @@ struct sim_entity {
     /* Behaviour: runs for burst ticks, then sleeps so long, or yields if that is 0. A burst of 0
      * never ends. until_slice_end: sleeps just before its turn would be over. */
     uint64_t burst, sleep;
+    uint64_t overrun;   /* of each turn: its exits take long */
     bool until_slice_end;
     uint64_t mask;      /* CPUs it may run on */
     struct cap *cap;
@@ -43,6 +45,7 @@ struct sim_cpu {
     struct sim_entity *on;
     uint64_t since, until; /* until: its turn is seen to be over; UINT64_MAX: idle */
     bool preempting;       /* ... because somebody woke */
+    bool goes_on;          /* its slice is over, and nobody wanted the CPU */
     unsigned index;
     uint64_t busy;
 };
@@ -136,7 +139,7 @@ static void sim_begin(struct sim_cpu *c, struct sim_entity *s)
     c->on = s;
     c->since = sim.now;
     c->preempting = false;
-    c->until = sim.now + max_u64(turn, 1) + sim_random(SIM_OVERRUN);
+    c->until = sim.now + max_u64(turn, 1) + s->overrun + sim_random(SIM_OVERRUN);
     s->turns++;
 }
 
@@ -157,16 +160,45 @@ static void sim_dispatch(struct sim_cpu *c)
         sim_begin(c, s);
 }
 
+#define SIM_SLICES_ALONE 4
+
+/* As sched_goes_on(). */
+static bool sim_goes_on(struct sim_cpu *c)
+{
+    struct sim_entity *s = c->on;
+    uint64_t ran = sim.now - c->since;
+    bool sleeps = (s->burst || s->until_slice_end) && s->left <= ran;
+    if (c->preempting || s->cap || sleeps)
+        return false;
+    for (unsigned i = 0; i < sim.cpus; i++)
+        if (sim.cpu[i].rq.count)
+            return false;
+    c->busy += ran;
+    s->ran += ran;
+    s->left -= min_u64(s->left, ran);
+    runq_go_on(&c->rq, &s->e, ran);
+    sim.epoch = max_u64(sim.epoch, c->rq.epoch);
+    c->goes_on = true;
+    c->since = sim.now;
+    c->until = sim.now + SIM_SLICES_ALONE * SIM_SLICE;
+    if (s->burst || s->until_slice_end)
+        c->until = min_u64(c->until, sim.now + s->left);
+    return true;
+}
+
 /* The turn is over, or is ended by a waker. */
 static void sim_end(struct sim_cpu *c)
 {
+    if (sim_goes_on(c))
+        return;
     struct sim_entity *s = c->on;
     uint64_t ran = sim.now - c->since;
     c->on = NULL;
     c->busy += ran;
     s->ran += ran;
     s->queued_at = sim.now;
-    runq_charge(&c->rq, &s->e, ran);
+    runq_charge(&c->rq, &s->e, c->goes_on ? min_u64(ran, SIM_SLICE) : ran);
+    c->goes_on = false;
     if (s->cap)
         cap_charge(s->cap, sim.now, ran);
     s->left -= min_u64(s->left, ran);
@@ -210,7 +242,8 @@ static void sim_wake(struct sim_entity *s)
         runq_catch_up(&c->rq, sim.epoch);
     s->woken = runq_wake(&c->rq, &s->e);
     /* Not at once, or a few that wake often would leave the others nothing but switches. */
-    if (sim.wakers_preempt && s->woken && c->on && c->since + SIM_SLICE / 10 < c->until) {
+    if (((sim.wakers_preempt && s->woken) || c->goes_on) && c->on &&
+        c->since + SIM_SLICE / 10 < c->until) {
         c->until = max_u64(sim.now, c->since + SIM_SLICE / 10);
         c->preempting = true;
     }
@@ -224,7 +257,8 @@ static void sim_step(void)
     for (unsigned i = 0; i < sim.cpus; i++)
         if (sim.cpu[i].until <= sim.now) {
             sim_end(&sim.cpu[i]);
-            sim_dispatch(&sim.cpu[i]);
+            if (!sim.cpu[i].on)
+                sim_dispatch(&sim.cpu[i]);
         }
     for (unsigned i = 0; i < sim.cpus; i++)
         if (!sim.cpu[i].on)

@@ -201,6 +201,29 @@ static void what_pins_did_is_forgotten_when_they_go(void **state)
         assert_near("three on two", (double)sim.entity[i].ran / SIM_SLICE, 20, 2);
 }
 
+/* One overruns each turn by half a slice, and pays for it, whatever other CPUs do meanwhile: one
+ * that has a CPU to itself and little weight goes through many epochs. */
+static void debts_are_paid_beside_a_cpu_that_is_ahead(void **state)
+{
+    (void)state;
+    for (unsigned sleeps = 0; sleeps < 2; sleeps++) {
+        sim_setup(2);
+        struct sim_entity *debtor = sim_add(RUNQ_WEIGHT_DEFAULT);
+        struct sim_entity *ahead = sim_add(RUNQ_WEIGHT_MIN), *other = sim_add(RUNQ_WEIGHT_DEFAULT);
+        debtor->mask = other->mask = BIT(0);
+        ahead->mask = BIT(1);
+        debtor->overrun = SIM_SLICE / 2;
+        if (sleeps) {
+            debtor->burst = debtor->left = SIM_SLICE;
+            debtor->sleep = SIM_SLICE / 10;
+        }
+        sim_run(RUN);
+        assert_slices("ahead", ahead, 1000);
+        assert_true(sim.cpu[1].rq.epoch > 1000);
+        assert_true((double)other->ran / SIM_SLICE > 495);
+    }
+}
+
 /* None has waited for more than so many rounds of everybody. */
 static void assert_waits(uint64_t rounds)
 {
@@ -347,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_weight_is_worth_one_cpu_at_most),
         cmocka_unit_test(pins_are_kept_and_the_rest_is_shared),
         cmocka_unit_test(what_pins_did_is_forgotten_when_they_go),
+        cmocka_unit_test(debts_are_paid_beside_a_cpu_that_is_ahead),
         cmocka_unit_test(players_gain_nothing),
         cmocka_unit_test(a_storm_leaves_the_batch_its_share),
         cmocka_unit_test(wakers_with_credit_wait_for_one_slice_at_most),
