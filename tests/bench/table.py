@@ -14,7 +14,7 @@ START = re.compile(r"start: (\d+) ticks from entry to the first guest instructio
 LAST = re.compile(r"bench: (done|uart-byte min|ipi-halted-1 min)")
 TOLERANCE, SLACK = 0.03, 3      # instructions: a change of one or two is no regression
 LOOPS = ("compute-8m", "memory-8m", "ticks-1k", "ticks-4k", "switches")
-NAME = 46
+NAME = 49                       # columns of a row's text
 
 
 def once(value):
@@ -110,7 +110,7 @@ def print_loops(peers, rows):
 
 def print_reference(peers, measured):
     """What was measured here beside the reference's figure, for the peers that have both."""
-    columns = [c for c in measured if any(c in row for row in peers["row"])]
+    columns = [c for c in measured if measured[c]]
     print(f"\n{'measured here / reference':{NAME}} "
           + " ".join(f"{peers['columns'][c]:>17}" for c in columns))
     for row in peers["row"]:

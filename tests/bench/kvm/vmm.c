@@ -36,6 +36,7 @@
 #define EBX_APIC_ID   24
 #define EBX_COUNT     16
 #define ECX_DEADLINE  (1u << 24)
+#define ECX_GUEST     (1u << 31)
 #define EDX_HTT       (1u << 28)
 /* Ports. */
 #define UART          0x3f8
@@ -142,7 +143,8 @@ static void port_exit(struct kvm_run *run)
 
 /* --- vCPUs ---------------------------------------------------------------------------------- */
 
-/* What KVM can do, this vCPU's APIC ID, and the deadline timer, which KVM leaves to the VMM. */
+/* What KVM can do, this vCPU's APIC ID, and what KVM leaves to the VMM: the deadline timer, and to
+ * tell that there is a hypervisor. */
 static void set_cpuid(int vcpu, unsigned id)
 {
     struct kvm_cpuid2 *list = calloc(1, sizeof(*list) + CPUID_MAX * sizeof(list->entries[0]));
@@ -154,7 +156,7 @@ static void set_cpuid(int vcpu, unsigned id)
         struct kvm_cpuid_entry2 *leaf = &list->entries[i];
         if (leaf->function == 1) {
             leaf->ebx = (leaf->ebx & 0xffff) | id << EBX_APIC_ID | cpus << EBX_COUNT;
-            leaf->ecx |= ECX_DEADLINE;
+            leaf->ecx |= ECX_DEADLINE | ECX_GUEST;
             leaf->edx |= cpus > 1 ? EDX_HTT : 0;
         }
         if (leaf->function == 0xb)
