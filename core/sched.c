@@ -223,8 +223,8 @@ void sched_run_other(void)
 void sched_interrupted(void)
 {
     struct cpu_sched *c = here();
-    if (c == &sched_cpus[0] && c->goes_on && c->running)
-        vcpu_request(c->running, REQUEST_RESCHEDULE); /* for sched_boot_work() */
+    if (c->goes_on && c->running) /* for sched_boot_work(), or somebody waits elsewhere: share() */
+        vcpu_request(c->running, REQUEST_RESCHEDULE);
 }
 
 void sched_preempt(void)

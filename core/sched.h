@@ -31,7 +31,7 @@ void sched_stall(struct vcpu *v);
 void sched_set_timer(struct sched_timer *t, uint64_t at);
 /* The physical interrupt that ends the running slice. */
 void sched_preempt(void);
-/* Another one. */
+/* Another one: who goes on alone makes room. */
 void sched_interrupted(void);
 /* Makes this CPU hold v's state (NULL: nobody's) after giving back whose it held. */
 void sched_switch_to(struct vcpu *v);

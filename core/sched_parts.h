@@ -94,6 +94,7 @@ bool sched_may_halt(struct vcpu *v);
 bool sched_is_alone(const struct cpu_sched *c, unsigned me, const struct vcpu *v);
 
 /* --- sched_turn.c --- */
+extern uint64_t sched_alone[CPU_MAX / 64];
 /* v has been picked. */
 void sched_take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v);
 

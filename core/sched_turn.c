@@ -42,17 +42,26 @@ static void put_back(struct cpu_sched *c, struct vcpu *v)
     v->yielded = false;
 }
 
-/* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
- * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. */
-static void share(struct cpu_sched *c)
+/* Of these CPUs those that c's may run on come, `left` of them at most. Returns what is left. */
+static unsigned call_some(const struct cpu_sched *c, const uint64_t *cpus, unsigned left)
 {
-    unsigned left = c->queue.count;
     for (unsigned w = 0; left && w * 64 < host_cpu_count(); w++) {
-        uint64_t fit = __atomic_load_n(&sched_idle[w], __ATOMIC_SEQ_CST) &
+        uint64_t fit = __atomic_load_n(&cpus[w], __ATOMIC_SEQ_CST) &
                        __atomic_load_n(&c->wanted[w], __ATOMIC_RELAXED);
         for (; left && fit; fit &= fit - 1, left--)
             host_kick(w * 64 + (unsigned)__builtin_ctzll(fit));
     }
+    return left;
+}
+
+/* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
+ * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. Then
+ * those whose vCPU goes on because nobody waited. */
+static void share(const struct cpu_sched *c)
+{
+    unsigned left = c->queue.count;
+    if (left)
+        (void)call_some(c, sched_alone, call_some(c, sched_idle, left));
 }
 
 /* v's turn begins: how long it has waited for it. */
@@ -97,8 +106,22 @@ static uint64_t pay(struct cpu_sched *c, struct vcpu *v)
     return ticks;
 }
 
-/* So many slices at a time: who comes, and what the boot CPU hears, ends them early. */
+/* CPUs whose vCPU goes on; atomic. */
+uint64_t sched_alone[CPU_MAX / 64];
+
+/* So many slices at a time, but no longer than people would notice: who comes, and any interrupt,
+ * ends them early. */
 #define SLICES_ALONE 4
+#define ALONE_NS     40000000
+
+static void set_goes_on(struct cpu_sched *c, unsigned me, bool on)
+{
+    c->goes_on = on;
+    if (on)
+        __atomic_fetch_or(&sched_alone[me / 64], BIT(me % 64), __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&sched_alone[me / 64], ~BIT(me % 64), __ATOMIC_SEQ_CST);
+}
 
 static bool may_go_on(const struct cpu_sched *c, unsigned me, const struct vcpu *v, uint64_t until)
 {
@@ -113,7 +136,8 @@ bool sched_goes_on(struct vcpu *v)
     struct cpu_sched *c = &sched_cpus[me];
     /* Bochs holds them back while a guest runs with interrupts off, and that may be for ever. */
     host_let_in();
-    uint64_t now = host_now(), room = SLICES_ALONE * sched_slice();
+    uint64_t now = host_now(), one = sched_slice();
+    uint64_t room = max_u64(one, min_u64(SLICES_ALONE * one, host_ns_to_tsc(ALONE_NS)));
     if (!may_go_on(c, me, v, now + room))
         return false;
     lock_take(&c->lock);
@@ -122,7 +146,7 @@ bool sched_goes_on(struct vcpu *v)
         count_ran(c, v, now);
         runq_go_on(&c->queue, &v->run, pay(c, v));
         sched_note_epoch(c);
-        c->goes_on = true;
+        set_goes_on(c, me, true);
         v->slice_begin = now;
         v->slice_end = slice_end(v, room, timerq_first(&c->timers));
     }
@@ -268,7 +292,8 @@ void sched_take_turn(struct cpu_sched *c, unsigned me, struct vcpu *v)
     c->running = NULL;
     /* What it had beyond a slice was nobody's loss, and is no debt to those who come now. */
     runq_charge(&c->queue, &v->run, c->goes_on ? min_u64(ticks, sched_slice()) : ticks);
-    c->goes_on = false;
+    if (c->goes_on)
+        set_goes_on(c, me, false);
     if (unlikely(trace_wanted()) && t.ran)
         trace_out(c, v, outcome);
     if (outcome == OUTCOME_STOP) {

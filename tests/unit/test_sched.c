@@ -376,6 +376,7 @@ static int setup(void **state)
     memset(current, 0, sizeof(current));
     memset(sched_cpus, 0, sizeof(sched_cpus));
     memset(sched_idle, 0, sizeof(sched_idle));
+    memset(sched_alone, 0, sizeof(sched_alone));
     memset(held_by, 0, sizeof(held_by));
     me = stops = off = domain = 0;
     now = 1000000;
@@ -973,6 +974,24 @@ static void test_nobody_waits_in_place_on_a_cpu_with_other_duties(void **state)
     assert_false(waited);
 }
 
+/* Or who waits for a CPU with two others would see one go on past it. */
+static void test_who_goes_on_makes_room_for_who_waits_elsewhere(void **state)
+{
+    (void)state;
+    struct cpu_sched *c = &sched_cpus[2];
+    queue_on_0(&vcpu[0][0], BIT(0) | BIT(2));
+    assert_int_equal(kicks_by_share(), 0);
+    c->running = &vcpu[1][0];
+    set_goes_on(c, 2, true);
+    assert_int_equal(kicks_by_share(), 1);
+    assert_int_equal(kicked[2], 1);
+    me = 2;
+    sched_interrupted();
+    assert_true(vcpu[1][0].requests & REQUEST_RESCHEDULE);
+    set_goes_on(c, 2, false);
+    assert_int_equal(kicks_by_share(), 0);
+}
+
 /* Runs for a slice and goes on, until a key is pressed and somebody comes three slices later. */
 static enum outcome run_until_a_key(struct vcpu *v)
 {
@@ -1167,6 +1186,7 @@ int main(void)
         cmocka_unit_test_setup(test_nobody_waits_in_place_on_a_cpu_with_other_duties, setup),
         cmocka_unit_test_setup(test_who_is_alone_goes_on_and_pays_for_its_last_slice, setup),
         cmocka_unit_test_setup(test_who_went_on_owes_nothing_after_an_interrupt, setup),
+        cmocka_unit_test_setup(test_who_goes_on_makes_room_for_who_waits_elsewhere, setup),
         cmocka_unit_test_setup(test_nobody_goes_on_where_somebody_else_wants_the_cpu, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_and_no_vcpu_is_on_two_cpus, setup),
         cmocka_unit_test_setup(test_no_wakeup_is_lost_by_one_that_waits_in_place, setup),
