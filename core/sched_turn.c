@@ -42,26 +42,22 @@ static void put_back(struct cpu_sched *c, struct vcpu *v)
     v->yielded = false;
 }
 
-/* Of these CPUs those that c's may run on come, `left` of them at most. Returns what is left. */
-static unsigned call_some(const struct cpu_sched *c, const uint64_t *cpus, unsigned left)
-{
-    for (unsigned w = 0; left && w * 64 < host_cpu_count(); w++) {
-        uint64_t fit = __atomic_load_n(&cpus[w], __ATOMIC_SEQ_CST) &
-                       __atomic_load_n(&c->wanted[w], __ATOMIC_RELAXED);
-        for (; left && fit; fit &= fit - 1, left--)
-            host_kick(w * 64 + (unsigned)__builtin_ctzll(fit));
-    }
-    return left;
-}
-
-/* More to do here than one CPU can: idle ones shall come, one for each that waits. Several wakers
- * in a row choose the same idle CPU, whose bit stays until it is awake: all end up there. Then
- * those whose vCPU goes on because nobody waited. */
+/* More to do here than one CPU can: idle ones shall come, one for each that waits, and then those
+ * whose vCPU goes on because nobody waited. Several wakers in a row choose the same idle CPU, whose
+ * bit stays until it is awake: all end up there. */
 static void share(const struct cpu_sched *c)
 {
     unsigned left = c->queue.count;
-    if (left)
-        (void)call_some(c, sched_alone, call_some(c, sched_idle, left));
+    for (unsigned w = 0; left && w * 64 < host_cpu_count(); w++) {
+        uint64_t wanted = __atomic_load_n(&c->wanted[w], __ATOMIC_RELAXED);
+        uint64_t idle = __atomic_load_n(&sched_idle[w], __ATOMIC_SEQ_CST) & wanted;
+        uint64_t alone = __atomic_load_n(&sched_alone[w], __ATOMIC_SEQ_CST) & wanted & ~idle;
+        for (; left && (idle | alone); left--) {
+            uint64_t *some = idle ? &idle : &alone;
+            host_kick(w * 64 + (unsigned)__builtin_ctzll(*some));
+            *some &= *some - 1;
+        }
+    }
 }
 
 /* v's turn begins: how long it has waited for it. */
