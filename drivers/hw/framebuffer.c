@@ -153,12 +153,11 @@ static bool draw_row(struct framebuffer *fb, uint32_t row, unsigned *cells)
 
 bool framebuffer_draw(struct framebuffer *fb, unsigned cells)
 {
-    if (!fb->rows_left)
-        fb->rows_left = fb->rows;
-    for (; fb->rows_left; fb->rows_left--)
-        if (!draw_row(fb, fb->rows - fb->rows_left, &cells))
-            return false;
-    return true;
+    uint32_t left = fb->rows_left ? fb->rows_left : fb->rows;
+    while (left && draw_row(fb, fb->rows - left, &cells))
+        left--;
+    fb->rows_left = left;
+    return left == 0;
 }
 
 bool framebuffer_init(struct framebuffer *fb, const struct framebuffer_info *info, void *mem)

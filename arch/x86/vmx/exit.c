@@ -21,7 +21,6 @@
 #include "core/vm.h"
 
 #define REASON_ENTRY_FAILED BIT(31)
-#define REASON_PREEMPTION_TIMER 52
 #define INFO_VALID          BIT(31)
 #define INFO_NMI_UNBLOCKED  BIT(12)
 #define INFO_TYPE(info)     ((info) >> 8 & 7)
@@ -226,7 +225,6 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
         decode_plain_access(v, x);
 }
 
-#define HEAD_TIMER EXIT_HEAD(EXIT_TIMER, REASON_PREEMPTION_TIMER)
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
 #define HEAD_INSN BIT(63)
 
@@ -287,7 +285,7 @@ static NOINLINE enum vmx_next handle_other_event(struct vcpu *v, const struct vm
 /* An exit that is not one instruction's. */
 static NOINLINE enum vmx_next handle_event(struct vcpu *v, const struct vmx_exit_row *row)
 {
-    if (v->exit.head != HEAD_TIMER)
+    if (v->exit.kind != EXIT_TIMER)
         return handle_other_event(v, row);
     exit_count(v, EXIT_TIMER);
     return vmx_time_is_up(v);
