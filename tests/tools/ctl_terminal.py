@@ -49,9 +49,13 @@ class Terminal:
     def type(self, keys):
         os.write(self.master, keys)
 
+    def is_raw(self):
+        """No key is a signal, none is held back until the line's end."""
+        return not termios.tcgetattr(self.slave)[3] & (termios.ISIG | termios.ICANON)
+
     def _read(self, until):
-        """False: nothing came until then."""
-        ready = select.select([self.master], [], [], max(0, until - time.monotonic()))[0]
+        """False: nothing came until then, or for a second."""
+        ready = select.select([self.master], [], [], min(1, max(0, until - time.monotonic())))[0]
         if ready:
             self.text += os.read(self.master, 65536).decode("utf-8", "replace")
         return bool(ready)
@@ -63,7 +67,13 @@ class Terminal:
             if found:
                 self.at = found.end()
                 return found
-            if not self._read(until):
+            ended = self.process.poll()
+            if self._read(until if ended is None else 0):
+                continue
+            if ended is not None:
+                raise Wrong(f"{self.words}: ends with {ended} and does not show {regex!r}: "
+                            f"{self.text[self.at:]!r}")
+            if time.monotonic() >= until:
                 raise Wrong(f"{self.words}: does not show {regex!r}: {self.text[self.at:]!r}")
 
     def end(self, status):
@@ -83,6 +93,8 @@ class Terminal:
 def attach(where):
     t = Terminal(where, "attach", "echo")
     t.wait("attached to echo; Ctrl-] leaves it")
+    if not t.is_raw():
+        raise Wrong("attach: says that keys go to the guest while they are still the terminal's")
     # What a terminal would keep for itself goes to the guest: Ctrl-C, Ctrl-Z, Ctrl-D, an arrow.
     t.type(b"ab\x03\x1a\x04\x1b[A\r")
     t.wait(r"^echo: '.*' 61 62 03 1a 04 1b 5b 41\r?$")

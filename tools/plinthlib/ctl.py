@@ -105,7 +105,7 @@ class _Raw:
         self.saved = None
         if sys.stdin.isatty():
             self.saved = termios.tcgetattr(0)
-            tty.setraw(0)
+            tty.setraw(0, termios.TCSADRAIN)    # what was typed ahead is the guest's
 
     def __exit__(self, *_):
         if self.saved:
@@ -118,8 +118,8 @@ def attach(line, words):
     line.on_output = lambda channel, data: seen(data)
     line.on_gone = lambda channel, why: ended.append(why)
     channel = line.subscribe(console=o.name)
-    say(f"attached to {o.name}" + ("; Ctrl-] leaves it" if sys.stdin.isatty() else ""))
-    with _Raw():
+    with _Raw():    # first: who has read this line may type Ctrl-C for the guest
+        say(f"attached to {o.name}" + ("; Ctrl-] leaves it\r" if sys.stdin.isatty() else ""))
         _talk(line, channel, lambda: ended or seen.found)
     if ended:
         say(f"{o.name} has ended: {ended[0]}")
