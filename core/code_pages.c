@@ -20,7 +20,9 @@ enum outcome code_pages_split(struct vcpu *v, gpa_t gpa)
     struct radix_leaf leaf;
     uint64_t large = ALIGN_DOWN(gpa.v, PAGE_SIZE_2M);
     enum outcome outcome = OUTCOME_RETRY;
-    if (!backend->small_code_pages || !radix_lookup(&vm->gpa_tables, gpa.v, &leaf))
+    /* What is no RAM may have a translation, too: the APIC's page. */
+    if (!backend->small_code_pages || !guest_mem_contains(&vm->mem, gpa, 1) ||
+        !radix_lookup(&vm->gpa_tables, gpa.v, &leaf))
         return OUTCOME_ADVANCE;
     lock_take(&vm->code_lock);
     /* Somebody else may have done it meanwhile. The first call splits, with the old permissions. */

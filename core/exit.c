@@ -14,8 +14,8 @@
 #include "core/vm.h"
 
 static exit_fn exit_hlt, exit_pause, exit_cache, exit_fault_gp, exit_undefined, exit_exception,
-    exit_retry, exit_step_done, exit_window, exit_eoi, exit_triple_fault,
-    exit_entry_failed, exit_machine_check, exit_unknown;
+    exit_retry, exit_step_done, exit_window, exit_eoi, exit_apic_write,
+    exit_triple_fault, exit_entry_failed, exit_machine_check, exit_unknown;
 
 const struct exit_row exit_table[EXIT_KINDS] = {
     [EXIT_CPUID]         = {exit_cpuid,         "CPUID"},
@@ -39,6 +39,7 @@ const struct exit_row exit_table[EXIT_KINDS] = {
     [EXIT_WINDOW]        = {exit_window,        "window"},
     [EXIT_TPR]           = {exit_window,        "TPR"},
     [EXIT_EOI]           = {exit_eoi,           "EOI"},
+    [EXIT_APIC_WRITE]    = {exit_apic_write,    "APIC write"},
     [EXIT_TRIPLE_FAULT]  = {exit_triple_fault,  "triple fault"},
     [EXIT_TASK_SWITCH]   = {exit_task_switch,   "task switch"},
     [EXIT_STEP]          = {exit_step_done,     "debug step"},
@@ -143,6 +144,13 @@ static enum outcome exit_eoi(struct vcpu *v, struct vm_exit *x)
 {
     vlapic_eoi_done(&v->apic, x->eoi_vector);
     interrupt_apic_effects(v); /* what waited for this end goes in at the next entry */
+    return OUTCOME_RETRY;
+}
+
+static enum outcome exit_apic_write(struct vcpu *v, struct vm_exit *x)
+{
+    vlapic_written(&v->apic, x->apic_register, vcpu_guest_tsc(v, host_now()));
+    interrupt_apic_effects(v);
     return OUTCOME_RETRY;
 }
 

@@ -33,6 +33,7 @@ enum exit_kind {
     EXIT_TIMER,        /* the preemption timer */
     EXIT_WINDOW,       /* the guest can take an interrupt or an NMI now */
     EXIT_EOI,          /* the end of a level-triggered interrupt, done by hardware */
+    EXIT_APIC_WRITE,   /* a register of its APIC, in whose page the hardware has put the value */
     EXIT_TPR,          /* its task priority lets a waiting interrupt through now */
     EXIT_TRIPLE_FAULT,
     EXIT_TASK_SWITCH,
@@ -110,6 +111,7 @@ struct vm_exit {
         uint64_t call_mask; /* VMCALL from a kernel: the bits of a register that count there, 32 or
                              * 64; from elsewhere 0 */
         uint8_t eoi_vector;
+        uint16_t apic_register; /* enum vlapic_register */
         struct event exception; /* to be delivered to the guest; DR6 and CR2 are up to date */
         struct {
             uint8_t vector;

@@ -109,7 +109,7 @@ struct vm {
     struct guest_mem mem;
     struct space space;        /* the hypervisor's view: its window is this VM's RAM */
     struct radix gpa_tables;   /* EPT */
-    struct lock code_lock;     /* gpa_tables, once the VM runs: core/code_pages.c */
+    struct lock code_lock;     /* gpa_tables, once the VM runs: core/code_pages.c and the backend */
     void *arch;                /* the backend's part */
     uint64_t tsc_offset;       /* guest TSC = TSC + this; atomic */
     uint64_t start_tsc;        /* TSC at 0 of the VM's clock */

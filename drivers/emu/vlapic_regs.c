@@ -2,7 +2,8 @@
 /*
  * The emulated local APIC's registers, in memory and as MSRs, and IA32_APIC_BASE. PURE. One row per
  * register says who may read and write it and which bits exist. A write must not look at what the
- * page held before: after an APIC-write exit the new value is there already.
+ * page held before: after an APIC-write exit the new value is there already (see vlapic_written()
+ * for the one that has to).
  * Have open: SDM, "Local APIC Register Address Map", "x2APIC Register Address Space", "x2APIC State
  * Transitions", "Interrupt Command Register (ICR)" and "Error Handling".
  */
@@ -88,6 +89,13 @@ static void set_identity(struct vlapic *v)
         vlapic_set_reg(v, VLAPIC_LDR, apic_x2apic_ldr(v->id));
 }
 
+static void set_lvt(struct vlapic *v, unsigned offset, uint32_t value)
+{
+    vlapic_set_reg(v, offset, value);
+    if (offset == VLAPIC_LVT_TIMER)
+        v->lvt_timer = value;
+}
+
 void vlapic_registers_reset(struct vlapic *v)
 {
     memset(v->page, 0, VLAPIC_SIZE);
@@ -96,7 +104,7 @@ void vlapic_registers_reset(struct vlapic *v)
     vlapic_set_reg(v, VLAPIC_DFR, 0xffffffff);
     vlapic_set_reg(v, VLAPIC_SVR, 0xff);
     for (unsigned i = 0; i < ARRAY_LEN(lvts); i++)
-        vlapic_set_reg(v, lvts[i], VLAPIC_LVT_MASKED);
+        set_lvt(v, lvts[i], VLAPIC_LVT_MASKED);
     set_identity(v);
     vlapic_timer_reset(&v->timer);
     v->esr_pending = 0;
@@ -167,7 +175,7 @@ static void write_lvt(struct vlapic *v, unsigned offset, uint32_t value)
 {
     if (!vlapic_software_enabled(v))
         value |= VLAPIC_LVT_MASKED;
-    vlapic_set_reg(v, offset, value);
+    set_lvt(v, offset, value);
     if (offset == VLAPIC_LVT_TIMER) {
         vlapic_timer_set_mode(&v->timer, value >> 17 & 3);
         vlapic_set_reg(v, VLAPIC_INITIAL_COUNT, v->timer.initial);
@@ -183,7 +191,7 @@ static void write_svr(struct vlapic *v, uint32_t value)
     vlapic_set_reg(v, VLAPIC_SVR, value);
     if (!(value & VLAPIC_SVR_ENABLE))
         for (unsigned i = 0; i < ARRAY_LEN(lvts); i++)
-            vlapic_set_reg(v, lvts[i], vlapic_reg(v, lvts[i]) | VLAPIC_LVT_MASKED);
+            set_lvt(v, lvts[i], vlapic_reg(v, lvts[i]) | VLAPIC_LVT_MASKED);
     v->effects.timer_changed = v->effects.state_changed = v->effects.reach_changed = true;
 }
 
@@ -281,8 +289,19 @@ void vlapic_write(struct vlapic *v, unsigned offset, uint32_t value, uint64_t no
         write_register(v, offset, value & rules[offset / 16].writable);
 }
 
+/* Whether the timer was masked when it was due is for the entry of before to say. */
+static void advance_by_old_lvt(struct vlapic *v, uint64_t now)
+{
+    uint32_t value = vlapic_reg(v, VLAPIC_LVT_TIMER);
+    vlapic_set_reg(v, VLAPIC_LVT_TIMER, v->lvt_timer);
+    vlapic_advance(v, now);
+    vlapic_set_reg(v, VLAPIC_LVT_TIMER, value);
+}
+
 void vlapic_written(struct vlapic *v, unsigned offset, uint64_t now)
 {
+    if (offset == VLAPIC_LVT_TIMER)
+        advance_by_old_lvt(v, now);
     vlapic_advance(v, now);
     if (offset >= VLAPIC_SIZE || offset % 16 != 0 || !vlapic_hardware_enabled(v))
         return;

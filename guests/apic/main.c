@@ -11,9 +11,36 @@
 #include "arch/x86/msr.h"
 
 unsigned apic_cpus;
+/* IA32_APIC_BASE has never been written: an APIC that hardware virtualises is so until then. */
+static bool untouched = true;
+
+/* As far as registers can be written: what waits is taken and ended before. */
+static void reset_by_hand(void)
+{
+    static const struct {
+        uint16_t at;
+        uint32_t value;
+    } resets[] = {
+        {APIC_TPR, 0},      {APIC_LDR, 0},      {APIC_DFR, 0xffffffff}, {APIC_ICR_HIGH, 0},
+        {APIC_INITIAL, 0},  {APIC_DIVIDE, 0},   {APIC_ESR, 0},          {APIC_ESR, 0},
+    };
+    for (unsigned at = APIC_LVT_TIMER; at <= APIC_LVT_ERROR; at += 16)
+        apic_write(at, LVT_MASKED);
+    for (unsigned i = 0; i < ARRAY_LEN(resets); i++)
+        apic_write(resets[i].at, resets[i].value);
+    irq_window();
+    for (unsigned i = 0; i < 16; i++)
+        apic_write(APIC_EOI, 0);
+    irq_window();
+}
 
 void apic_fresh(void)
 {
+    if (untouched) {
+        reset_by_hand();
+        apic_enable();
+        return;
+    }
     uint64_t base = rdmsr(MSR_IA32_APIC_BASE), off = ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC);
     wrmsr(MSR_IA32_APIC_BASE, base & off);
     wrmsr(MSR_IA32_APIC_BASE, (base & off) | APIC_BASE_ENABLE);
@@ -68,9 +95,14 @@ int guest_main(const char *cmdline)
         irq_handler[i] = irq_eoi;
     irq_handler[255] = NULL; /* the spurious vector gets no EOI */
     apic_cpus = cpu_count();
-    test_mode("xAPIC");
+    test_mode("xAPIC, untouched");
     apic_xapic_registers();
     apic_start_others();
+    in_this_mode("xAPIC, untouched");
+    untouched = false;
+    apic_fresh();
+    test_mode("xAPIC");
+    apic_xapic_registers();
     in_this_mode("xAPIC");
     if (cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC) {
         test_mode("modes");

@@ -176,13 +176,16 @@ static void check_odd_accesses(void)
     test_equal("64 bits of VERSION", (uint32_t)quad[APIC_VERSION / 8], 0x01050014);
     byte[APIC_TPR + 1] = 0x77;
     quad[APIC_TPR / 8 + 1] = 0x77;
-    test_equal("TPR after odd writes", apic_read(APIC_TPR), 0);
+    test_equal("TPR after odd writes", apic_read(APIC_TPR) & 0xff, 0);
+    apic_write(APIC_TPR, 0);
 }
 
 void apic_xapic_registers(void)
 {
-    if (guest_on_plinth())
+    static bool again;
+    if (guest_on_plinth() && !again)
         check_virtual_wire();
+    again = true;
     apic_fresh();
     apic_write(APIC_SVR, 0xff);
     check_resets();

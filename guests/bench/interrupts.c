@@ -72,17 +72,6 @@ static void xapic_write(unsigned reg, uint32_t value)
     *(volatile uint32_t *)(uintptr_t)(XAPIC + reg) = value;
 }
 
-static void measure_xapic(void)
-{
-    xapic_write(REG_SVR, SVR_ON);
-    xapic_write(REG_LVT_TIMER, BIT(16));
-    xapic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
-    xapic_write(REG_TIMER_INIT, UINT32_MAX);
-    TIME("xapic-timer-read", (void)*(volatile uint32_t *)(uintptr_t)(XAPIC + REG_TIMER_NOW));
-    xapic_write(REG_TIMER_INIT, 0);
-    TIME("xapic-tpr", xapic_write(REG_TPR, 0));
-}
-
 static void wait(void)
 {
     __asm__ volatile("sti\n1: cmpq $0, bench_handled\n\tje 1b\n\tcli" : : : "memory");
@@ -96,19 +85,45 @@ static void halt(void)
 }
 
 /* Runs `start`, which says when the event is or was, then waits; samples are the ticks from there
- * to the handler. */
-#define TIME_EVENT(name, start, waiting)                 \
+ * to the handler; end: its EOI. */
+#define TIME_EVENT(name, start, waiting, end)            \
     do {                                                 \
         for (int i_ = -WARM_UPS; i_ < SAMPLES; i_++) {   \
             bench_handled = 0;                           \
             uint64_t at_ = start;                        \
             waiting();                                   \
-            wrmsr(X2(REG_EOI), 0);                       \
+            end;                                         \
             if (i_ >= 0)                                 \
                 samples[i_] = bench_handled - at_;       \
         }                                                \
         report_raw(name);                                \
     } while (0)
+
+static uint64_t xapic_self_ipi(void)
+{
+    __asm__ volatile("sti");
+    uint64_t at = rdtsc();
+    xapic_write(REG_ICR, ICR_SELF | VECTOR);
+    return at;
+}
+
+static void measure_xapic(void)
+{
+    xapic_write(REG_SVR, SVR_ON);
+    xapic_write(REG_LVT_TIMER, BIT(16));
+    xapic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
+    xapic_write(REG_TIMER_INIT, UINT32_MAX);
+    TIME("xapic-timer-read", (void)*(volatile uint32_t *)(uintptr_t)(XAPIC + REG_TIMER_NOW));
+    xapic_write(REG_TIMER_INIT, 0);
+    TIME("xapic-tpr", xapic_write(REG_TPR, 0));
+    TIME("xapic-eoi", xapic_write(REG_EOI, 0));
+    TIME_EVENT("xapic-self-ipi", xapic_self_ipi(), wait, xapic_write(REG_EOI, 0));
+}
+
+static void x2apic_eoi(void)
+{
+    wrmsr(X2(REG_EOI), 0);
+}
 
 static uint64_t self_ipi(void)
 {
@@ -154,12 +169,12 @@ static void measure_x2apic(uint32_t features)
     wrmsr(X2(REG_TPR), 0);
     TIME("x2apic-tpr", wrmsr(X2(REG_TPR), 0));
     TIME("x2apic-eoi", wrmsr(X2(REG_EOI), 0));
-    TIME_EVENT("self-ipi", self_ipi(), wait);
+    TIME_EVENT("self-ipi", self_ipi(), wait, x2apic_eoi());
     wrmsr(X2(REG_TIMER_DIVIDE), DIVIDE_BY_1);
     learn_timer_rate();
     wrmsr(X2(REG_LVT_TIMER), VECTOR);
-    TIME_EVENT("one-shot-spin", arm_one_shot(), wait);
-    TIME_EVENT("one-shot-hlt", arm_one_shot(), halt);
+    TIME_EVENT("one-shot-spin", arm_one_shot(), wait, x2apic_eoi());
+    TIME_EVENT("one-shot-hlt", arm_one_shot(), halt, x2apic_eoi());
     if (!(features & LEAF1_DEADLINE))
         return;
     wrmsr(X2(REG_LVT_TIMER), TIMER_DEADLINE | VECTOR);
@@ -167,8 +182,8 @@ static void measure_x2apic(uint32_t features)
     uint64_t far = rdtsc() + (UINT64_C(1) << 40);
     TIME("deadline-arm", wrmsr(MSR_IA32_TSC_DEADLINE, far));
     wrmsr(MSR_IA32_TSC_DEADLINE, 0);
-    TIME_EVENT("deadline-spin", arm_deadline(), wait);
-    TIME_EVENT("deadline-hlt", arm_deadline(), halt);
+    TIME_EVENT("deadline-spin", arm_deadline(), wait, x2apic_eoi());
+    TIME_EVENT("deadline-hlt", arm_deadline(), halt, x2apic_eoi());
 }
 
 void measure_interrupts(void)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * crash: ends badly, in the way its command line asks for. The hypervisor has to end this VM alone
- * and say why. mode=triple (default), wild, hlt, unknown-mmio, status, f4, kbc, cf9, flood, escape.
+ * and say why. mode=triple (default), wild, hlt, unknown-mmio, status, f4, kbc, cf9, flood, escape,
+ * apic-code, apic-stack, apic-tables.
  */
 #include "guests/lib/guest.h"
 
 #define HOLE      0xfeb00000u /* backed by no RAM and no device */
+#define APIC      0xfee00000u
 #define FLOOD     (200 * 1024u)
 
 static int triple_fault(void)
@@ -22,6 +24,26 @@ static int jump_to_hole(void)
 {
     void (*hole)(void) = (void (*)(void))(uintptr_t)HOLE;
     hole();
+    return 100;
+}
+
+/* The local APIC's page is no memory: nobody executes, delivers an event or translates there. */
+static int apic_code(void)
+{
+    void (*apic)(void) = (void (*)(void))(uintptr_t)APIC;
+    apic();
+    return 100;
+}
+
+static int apic_stack(void)
+{
+    __asm__ volatile("mov %0, %%rsp\n\tud2" : : "r"((uint64_t)APIC + 0x800));
+    return 100;
+}
+
+static int apic_tables(void)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"((uint64_t)APIC) : "memory");
     return 100;
 }
 
@@ -94,7 +116,8 @@ static const struct {
     {"triple", triple_fault}, {"wild", jump_to_hole},      {"hlt", halt},
     {"unknown-mmio", unknown_mmio}, {"status", status_seven}, {"f4", port_exit},
     {"kbc", keyboard_reset},  {"cf9", reset_control},      {"flood", flood},
-    {"escape", escape},
+    {"escape", escape},       {"apic-code", apic_code},    {"apic-stack", apic_stack},
+    {"apic-tables", apic_tables},
 };
 
 int guest_main(const char *cmdline)

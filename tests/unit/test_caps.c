@@ -361,6 +361,7 @@ static void test_degrading(void **state)
     raw.word[WORD_PROC] &= ~((uint64_t)VMX_CTL(USE_TPR_SHADOW) << 32);
     assert_true(vmx_negotiate(&raw, &caps));
     assert_int_equal(caps.word[WORD_PROC] & cr8, cr8);
+    assert_false(caps.apicv || caps.xapic);
     /* VPIDs need a way to flush them. */
     raw = whole;
     raw.ept_vpid &= ~VPID_CAP_INVVPID;
@@ -375,6 +376,35 @@ static void test_degrading(void **state)
     raw.ept_vpid &= ~VPID_CAP_ALL;
     assert_true(vmx_negotiate(&raw, &caps));
     assert_false(caps.word[WORD_PROC2] & VMX_CTL(ENABLE_VPID));
+}
+
+/* The local APIC in hardware: what of it the CPU can do. */
+static void test_apic(void **state)
+{
+    const uint32_t page = VMX_CTL(VIRTUALIZE_APIC_ACCESSES);
+    const uint32_t registers = VMX_CTL(APIC_REGISTER_VIRTUALIZATION);
+    static const char *const lists[] = {"", "VIRTUALIZE_APIC_ACCESSES",
+                                        "APIC_REGISTER_VIRTUALIZATION",
+                                        "VIRTUAL_INTERRUPT_DELIVERY"};
+    const struct {
+        bool apicv;
+        uint32_t xapic;
+    } want[] = {{true, page | registers}, {true, 0}, {false, page}, {false, page | registers}};
+    struct vmx_raw raw = raw_named("corei7_sandy_bridge_2600k");
+    struct vmx_caps caps;
+    (void)state;
+    assert_true(vmx_negotiate(&raw, &caps));
+    assert_false(caps.apicv);
+    assert_int_equal(caps.xapic, page);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        raw = raw_named("corei7_skylake_x");
+        assert_null(vmx_caps_without(&raw, lists[i]));
+        assert_true(vmx_negotiate(&raw, &caps));
+        assert_int_equal(caps.apicv, want[i].apicv);
+        assert_int_equal(caps.xapic, want[i].xapic);
+        /* Nobody has them before his APIC is looked at. */
+        assert_false(caps.word[WORD_PROC2] & (page | VMX_CTL_APICV));
+    }
 }
 
 /* A wanted thing that takes two bits is there only with both. */
@@ -466,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_each_control),
         cmocka_unit_test(test_each_ept_capability),
         cmocka_unit_test(test_degrading),
+        cmocka_unit_test(test_apic),
         cmocka_unit_test(test_pairs_of_bits),
         cmocka_unit_test(test_another_cpu),
         cmocka_unit_test(test_controls_table),

@@ -38,6 +38,7 @@ static const struct radix_ops ops = {table_alloc, table_free, table_ptr};
 static int setup(void **state)
 {
     fake_setup(state);
+    vm.mem.range[0].size = MIB(4) + PAGE_SIZE;
     used = 0;
     room = TABLES;
     fake_backend.small_code_pages = true;
@@ -90,6 +91,14 @@ static void no_ram_is_no_code(void **state)
     (void)state;
     assert_int_equal(fetch_exit(UINT64_C(0xfee00000)), OUTCOME_STOP);
     assert_non_null(strstr(fake.why, "fetches instructions"));
+    /* Not even with a translation, as the APIC's page has one. */
+    assert_int_equal(radix_map(&vm.gpa_tables, 0xfee00000, HPA(MIB(65)), PAGE_SIZE, RADIX_RW,
+                               RADIX_WB, PAGE_SIZE), PL_OK);
+    fake.why[0] = '\0';
+    vm.stop_reason = STOP_NONE;
+    assert_int_equal(fetch_exit(UINT64_C(0xfee00000)), OUTCOME_STOP);
+    assert_non_null(strstr(fake.why, "fetches instructions"));
+    assert_int_equal(leaf_at(0xfee00000).perms, RADIX_RW);
 }
 
 static void no_memory_stops_the_vm(void **state)

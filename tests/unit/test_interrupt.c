@@ -707,6 +707,30 @@ static void eoi_by_hardware(void **state)
     assert_true(vcpu.requests & REQUEST_EVENT);
 }
 
+/* The CPU has put a value into a register of the xAPIC's page: what it means follows. */
+static void register_written_by_hardware(void **state)
+{
+    const uint32_t enabled = 0x1ff, count = 100, self = 0x40077;
+    (void)state;
+    memcpy(vcpu.apic.page + VLAPIC_SVR, &enabled, 4);
+    assert_int_equal(fake_exit((struct vm_exit){.apic_register = VLAPIC_SVR}, EXIT_APIC_WRITE, 0),
+                     OUTCOME_RETRY);
+    assert_true(vlapic_software_enabled(&vcpu.apic));
+    memcpy(vcpu.apic.page + VLAPIC_ICR, &self, 4);
+    vcpu.requests = 0;
+    fake_exit((struct vm_exit){.apic_register = VLAPIC_ICR}, EXIT_APIC_WRITE, 0);
+    assert_int_equal(interrupt_next(&vcpu), 0x77);
+    assert_true(vcpu.requests & REQUEST_EVENT);
+    apic_write(&vcpu, VLAPIC_LVT_TIMER, 0x80);
+    memcpy(vcpu.apic.page + VLAPIC_INITIAL_COUNT, &count, 4);
+    fake_exit((struct vm_exit){.apic_register = VLAPIC_INITIAL_COUNT}, EXIT_APIC_WRITE, 0);
+    assert_true(vcpu.event_at > fake.now && vcpu.event_at < UINT64_MAX);
+    /* Not a register, or one that is not written: nothing. */
+    fake_exit((struct vm_exit){.apic_register = 0xff0}, EXIT_APIC_WRITE, 0);
+    fake_exit((struct vm_exit){.apic_register = VLAPIC_VERSION + 4}, EXIT_APIC_WRITE, 0);
+    assert_int_equal(interrupt_next(&vcpu), 0x77);
+}
+
 /* A self-IPI by the x2APIC's ICR goes in at once, but waits in IRR when anything is in its way. */
 static void self_ipi_goes_in_at_once(void **state)
 {
@@ -769,6 +793,7 @@ int main(void)
         cmocka_unit_test_setup(earliest_timer, setup),
         cmocka_unit_test_setup(never_due_now, setup),
         cmocka_unit_test_setup(eoi_by_hardware, setup),
+        cmocka_unit_test_setup(register_written_by_hardware, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -687,6 +687,26 @@ static void written_by_hardware(void **state)
     assert_int_equal(in(VLAPIC_LVT_LINT0), 0x08030);
 }
 
+/* A timer that was due while it was masked does not fire when the hardware has put the unmasked
+ * entry into the page already; one that was not masked does. */
+static void timer_entry_written_by_hardware(void **state)
+{
+    (void)state;
+    uint32_t entry = 0x60, masked = 0x10060;
+    out(VLAPIC_SVR, 0x1ff);
+    out(VLAPIC_DIVIDE, 0xb);
+    for (unsigned before = 0; before < 2; before++) {
+        vlapic_write(&v, VLAPIC_LVT_TIMER, before ? entry : masked, v.now);
+        vlapic_write(&v, VLAPIC_INITIAL_COUNT, 100, v.now);
+        memcpy(page + VLAPIC_LVT_TIMER, before ? &masked : &entry, 4);
+        vlapic_written(&v, VLAPIC_LVT_TIMER, v.now + 1000);
+        assert_int_equal(vlapic_highest_irr(&v), before ? 0x60 : -1);
+        assert_int_equal(in(VLAPIC_LVT_TIMER), before ? masked : entry);
+    }
+    out(VLAPIC_SVR, 0xff); /* masks it, too */
+    assert_int_equal(v.lvt_timer, masked);
+}
+
 static void resets(void **state)
 {
     (void)state;
@@ -764,6 +784,7 @@ int main(void)
         cmocka_unit_test_setup(lint1_nmi, setup),
         cmocka_unit_test_setup(virtual_wire, setup_off),
         cmocka_unit_test_setup(other_local_sources, setup),
+        cmocka_unit_test_setup(timer_entry_written_by_hardware, setup),
         cmocka_unit_test_setup(written_by_hardware, setup),
         cmocka_unit_test_setup(resets, setup),
         cmocka_unit_test_setup(targets, setup),

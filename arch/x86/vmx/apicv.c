@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC in hardware, while a guest's is in x2APIC mode and the CPU can: its registers are
- * read, its task priority is written and its interrupts are ended without an exit. In every other
- * mode drivers/emu/vlapic.c does it all. SDM: "APIC Virtualization and Virtual Interrupts".
+ * The local APIC in hardware, as far as the CPU can. In x2APIC mode registers are read, the task
+ * priority is written and interrupts are ended without an exit. As an xAPIC, at the usual address
+ * (apic_page.c), its task priority is written so, on newer CPUs registers are read, and those that
+ * are written come as a number and not as an instruction to be decoded. All else is
+ * drivers/emu/vlapic.c's. SDM: "APIC Virtualization and Virtual Interrupts".
  *
  * Interrupts go in by event injection, not by RVI, though RVI would spare the interrupt window:
  * Bochs delivers a requested virtual interrupt even with IF clear when a physical one arrives. So
  * RVI is set only for an interrupt that waits for the task priority, where nothing else works; one
- * that waits for a handler to end gets an exit at that handler's EOI.
+ * that waits for a handler to end gets an exit at that handler's EOI. An xAPIC has no virtual-
+ * interrupt delivery at all: with it the CPU would serve a self-IPI in ICR by RVI.
  */
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx.h"
@@ -63,14 +66,25 @@ void vmx_apicv_reset(struct vcpu *v)
         vmx_apicv_update(v);
 }
 
+uint32_t vmx_apic_controls(const struct vcpu *v)
+{
+    if (vlapic_x2apic(&v->apic))
+        return vmx_caps.apicv ? VMX_CTL_APICV : 0;
+    return vmx_apic_page_there(v->vm) ? vmx_caps.xapic : 0;
+}
+
 void vmx_apic_mode(struct vcpu *v)
 {
     struct vmx_vcpu *xv = vmx_of(v);
-    bool on = vmx_caps.apicv && vlapic_x2apic(&v->apic);
-    if (on == xv->apicv)
+    uint64_t base;
+    if (!vlapic_mmio_base(&v->apic, &base) || base != VLAPIC_DEFAULT_BASE)
+        vmx_apic_page_leave(v->vm);
+    uint32_t controls = vmx_caps.word[WORD_PROC2] | vmx_apic_controls(v);
+    if (controls == xv->proc_controls2)
         return;
-    xv->apicv = on;
-    vmcs_set(PROC_BASED_CONTROLS2, vmx_caps.word[WORD_PROC2] | (on ? VMX_CTL_APICV : 0));
+    xv->proc_controls2 = controls;
+    xv->apicv = controls & VMX_CTL(VIRTUAL_INTERRUPT_DELIVERY);
+    vmcs_set(PROC_BASED_CONTROLS2, controls);
     vmx_choose_msr_bitmap(xv);
     xv->tpr_threshold = 0;
     vmcs_set(TPR_THRESHOLD, 0);

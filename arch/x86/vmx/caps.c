@@ -164,6 +164,11 @@ bool vmx_negotiate(const struct vmx_raw *raw, struct vmx_caps *out)
         (raw->ept_vpid & VPID_CAP_SINGLE) && (raw->ept_vpid & VPID_CAP_INVVPID);
     out->apicv = (out->allowed1[WORD_PROC2] & VMX_CTL_APICV) == VMX_CTL_APICV &&
                  (out->word[WORD_PROC] & VMX_CTL(USE_TPR_SHADOW));
+    /* The virtual-APIC page comes with the TPR shadow. */
+    if ((out->allowed1[WORD_PROC2] & VMX_CTL(VIRTUALIZE_APIC_ACCESSES)) &&
+        (out->word[WORD_PROC] & VMX_CTL(USE_TPR_SHADOW)))
+        out->xapic = VMX_CTL(VIRTUALIZE_APIC_ACCESSES) |
+                     (out->allowed1[WORD_PROC2] & VMX_CTL(APIC_REGISTER_VIRTUALIZATION));
     out->timer_shift = raw->misc & 0x1f;
     out->can_run = out->missing == 0;
     return out->can_run;

@@ -21,7 +21,7 @@ enum vmx_control_bit {
 };
 #define VMX_CTL(name)     ((uint32_t)BIT(VMX_BIT_##name))
 
-/* Of PROC2: used together or not at all, while a guest's APIC is in x2APIC mode. */
+/* Of PROC2: set together or not at all, while a guest's APIC is in x2APIC mode. */
 #define VMX_CTL_APICV                                                         \
     (VMX_CTL(VIRTUALIZE_X2APIC_MODE) | VMX_CTL(APIC_REGISTER_VIRTUALIZATION) | \
      VMX_CTL(VIRTUAL_INTERRUPT_DELIVERY))
@@ -57,6 +57,7 @@ struct vmx_caps {
     bool can_run;                 /* nothing REQUIRED is missing */
     bool ept_1g, ept_ad, invept_single, invvpid_single;
     bool apicv;                   /* x2APIC accesses and interrupt delivery in hardware */
+    uint32_t xapic;               /* of PROC2, for an xAPIC in hardware; 0: cannot be */
     unsigned timer_shift;         /* the preemption timer counts once per 2^shift TSC ticks */
     unsigned missing;             /* REQUIRED rows that failed */
 };

@@ -225,6 +225,40 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
         decode_plain_access(v, x);
 }
 
+/* What touched the page, bits 15:12 of the qualification. Of the others only a walk through the
+ * guest's page tables is told from the delivery of an event. */
+enum { APIC_READ, APIC_WRITE, APIC_FETCH, APIC_WALK = 15 };
+
+_Static_assert(MEMORY_READ == APIC_READ + 1 && MEMORY_WRITE == APIC_WRITE + 1, "one addition");
+
+static COLD void decode_odd_apic_access(struct vcpu *v, struct vm_exit *x, unsigned type)
+{
+    vmx_save_interrupted_event(v);
+    x->memory.table = type == APIC_WALK;
+    if (type > APIC_WRITE)
+        x->memory.access = type == APIC_FETCH ? MEMORY_FETCH : MEMORY_READ;
+}
+
+static void vmx_decode_apic_access(struct vcpu *v, struct vm_exit *x)
+{
+    uint64_t q = vmcs_get(EXIT_QUALIFICATION);
+    unsigned type = q >> 12 & 0xf;
+    x->memory.gpa = GPA(VLAPIC_DEFAULT_BASE | (q & 0xfff));
+    x->memory.access = (uint8_t)(type + 1);
+    x->memory.table = x->memory.plain = false;
+    if (unlikely(type > APIC_WRITE) ||
+        unlikely(vmcs_get(IDT_VECTORING_INFORMATION) & INFO_VALID) || unlikely(v->reinject_valid))
+        decode_odd_apic_access(v, x, type);
+    else
+        decode_plain_access(v, x);
+}
+
+static void vmx_decode_apic_write(struct vcpu *v, struct vm_exit *x)
+{
+    (void)v;
+    x->apic_register = vmcs_get(EXIT_QUALIFICATION) & 0xfff;
+}
+
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */
 #define HEAD_INSN BIT(63)
 

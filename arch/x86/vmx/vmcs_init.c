@@ -38,7 +38,8 @@ static void init_controls(struct vcpu *v)
     xv->proc_controls = vmx_caps.word[WORD_PROC];
     vmcs_set(PIN_BASED_CONTROLS, vmx_caps.word[WORD_PIN]);
     vmcs_set(PROC_BASED_CONTROLS, xv->proc_controls);
-    vmcs_set(PROC_BASED_CONTROLS2, vmx_caps.word[WORD_PROC2]);
+    xv->proc_controls2 = vmx_caps.word[WORD_PROC2] | vmx_apic_controls(v);
+    vmcs_set(PROC_BASED_CONTROLS2, xv->proc_controls2);
     vmcs_set(EXIT_CONTROLS, vmx_caps.word[WORD_EXIT]);
     vmcs_set(ENTRY_CONTROLS, vmx_caps.word[WORD_ENTRY]);
     vmcs_set(EXCEPTION_BITMAP, (uint32_t)EXCEPTIONS);
@@ -60,6 +61,8 @@ static void init_controls(struct vcpu *v)
         vmcs_set(VIRTUAL_APIC_ADDRESS, pool_hpa(v->apic_page).v);
         vmcs_set(TPR_THRESHOLD, 0);
     }
+    if (vm->apic_page)
+        vmcs_set(APIC_ACCESS_ADDRESS, pool_hpa(vm->apic_page).v);
     if (vmx_caps.word[WORD_PROC2] & VMX_CTL(PAUSE_LOOP_EXITING)) {
         vmcs_set(PLE_GAP, PLE_GAP);
         vmcs_set(PLE_WINDOW, PLE_WINDOW);

@@ -124,13 +124,14 @@ static enum pl_status vmx_vm_create(struct vm *vm)
         return PL_NO_MEMORY;
     xv->eptp = vmx_eptp(vm->gpa_tables.root);
     vm->arch = xv;
-    return PL_OK;
+    return vmx_caps.xapic ? vmx_apic_page_create(vm) : PL_OK;
 }
 
 static void vmx_vm_free(struct vm *vm)
 {
     if (!vm->arch)
         return;
+    vmx_apic_page_free(vm->arch);
     pool_free(vm->arch);
     vm->arch = NULL;
 }

@@ -23,6 +23,7 @@ struct vmx_vcpu {
     uint8_t outcome;       /* enum outcome */
     uint16_t vpid;         /* 0: none */
     uint32_t proc_controls; /* as written to PROC_BASED_CONTROLS */
+    uint32_t proc_controls2; /* and to PROC_BASED_CONTROLS2 */
     void *vmcs_page;
     bool tpr_shadow;       /* the APIC's page is the CPU's virtual-APIC page */
     uint8_t tpr_threshold; /* as written to TPR_THRESHOLD */
@@ -38,6 +39,8 @@ struct vmx_vcpu {
 /* One VM's part. */
 struct vmx_vm {
     uint64_t eptp;
+    void *apic_page;       /* its APIC-access page; NULL: none */
+    bool apic_mapped;      /* at VLAPIC_DEFAULT_BASE; atomic */
 };
 
 extern struct vmx_raw vmx_raw;
@@ -105,7 +108,16 @@ void vmx_queue_breakpoints(struct vcpu *v, uint32_t hits);
 void vmx_cancel_step(void);
 bool vmx_interrupts_enabled(struct vcpu *v);
 
+/* apic_page.c: the page in a guest's memory at which the CPU knows accesses to its xAPIC. */
+enum pl_status vmx_apic_page_create(struct vm *vm);
+void vmx_apic_page_free(struct vmx_vm *xv);
+bool vmx_apic_page_there(const struct vm *vm);
+/* For good: not all of the VM's APICs are there any more. No lock is held. */
+void vmx_apic_page_leave(struct vm *vm);
+
 /* apicv.c: the local APIC in hardware. */
+/* The controls for v's APIC as it is now. */
+uint32_t vmx_apic_controls(const struct vcpu *v);
 void vmx_apic_mode(struct vcpu *v);
 void vmx_apicv_reset(struct vcpu *v);
 void vmx_apicv_update(struct vcpu *v);
