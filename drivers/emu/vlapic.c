@@ -252,6 +252,14 @@ uint8_t vlapic_ack(struct vlapic *v)
     return (uint8_t)(vector < 0 ? vlapic_reg(v, VLAPIC_SVR) : (uint32_t)vector);
 }
 
+/* In the page, too, which is read without asking where hardware can. */
+static void set_remote_irr(struct vlapic *v, bool set)
+{
+    uint32_t others = vlapic_reg(v, VLAPIC_LVT_LINT0) & ~VLAPIC_LVT_REMOTE_IRR;
+    v->lint0_remote_irr = set;
+    vlapic_set_reg(v, VLAPIC_LVT_LINT0, others | (set ? VLAPIC_LVT_REMOTE_IRR : 0));
+}
+
 void vlapic_eoi(struct vlapic *v)
 {
     int vector = vlapic_highest_isr(v);
@@ -271,7 +279,7 @@ void vlapic_eoi_done(struct vlapic *v, uint8_t vector)
         v->effects.eoi_vector = vector;
     }
     if ((uint8_t)vlapic_reg(v, VLAPIC_LVT_LINT0) == vector) {
-        v->lint0_remote_irr = false;
+        set_remote_irr(v, false);
         vlapic_lint0_changed(v);
     }
 }
@@ -314,10 +322,10 @@ static bool lint0_by_level(const struct vlapic *v)
 
 void vlapic_lint0_changed(struct vlapic *v)
 {
-    if (!lint0_by_level(v))
-        v->lint0_remote_irr = false;
-    else if ((v->lint_level & 1) && !v->lint0_remote_irr)
-        v->lint0_remote_irr = vlapic_deliver_lvt(v, VLAPIC_LVT_LINT0);
+    bool remote_irr = lint0_by_level(v) && v->lint0_remote_irr;
+    if (lint0_by_level(v) && (v->lint_level & 1) && !remote_irr)
+        remote_irr = vlapic_deliver_lvt(v, VLAPIC_LVT_LINT0);
+    set_remote_irr(v, remote_irr);
 }
 
 bool vlapic_lint0_extint(const struct vlapic *v)

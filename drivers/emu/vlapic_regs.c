@@ -15,7 +15,6 @@
 #define VERSION              0x01050014u
 
 #define LVT_STATUS           0x1000u /* delivery status: always idle here */
-#define LVT_REMOTE_IRR       0x4000u
 
 #define ICR_LOGICAL          0x800u
 #define ICR_STATUS           0x1000u
@@ -65,8 +64,8 @@ static const struct rule rules[VLAPIC_SIZE / 16] = {
     [VLAPIC_LVT_TIMER / 16] = LVT_RULE(0x700ff, 0),
     [VLAPIC_LVT_THERMAL / 16] = LVT_RULE(0x107ff, 0),
     [VLAPIC_LVT_PERF / 16] = LVT_RULE(0x107ff, 0),
-    [VLAPIC_LVT_LINT0 / 16] = LVT_RULE(0x1a7ff, LVT_REMOTE_IRR),
-    [VLAPIC_LVT_LINT1 / 16] = LVT_RULE(0x1a7ff, LVT_REMOTE_IRR),
+    [VLAPIC_LVT_LINT0 / 16] = LVT_RULE(0x1a7ff, VLAPIC_LVT_REMOTE_IRR),
+    [VLAPIC_LVT_LINT1 / 16] = LVT_RULE(0x1a7ff, VLAPIC_LVT_REMOTE_IRR),
     [VLAPIC_LVT_ERROR / 16] = LVT_RULE(0x100ff, 0),
     [VLAPIC_INITIAL_COUNT / 16] = {RW, 0xffffffff, 0xffffffff},
     [VLAPIC_CURRENT_COUNT / 16] = {RO, 0, 0},
@@ -162,8 +161,6 @@ static uint32_t read_register(struct vlapic *v, unsigned offset)
         return 0;
     case VLAPIC_PPR:
         return vlapic_ppr(v);
-    case VLAPIC_LVT_LINT0:
-        return vlapic_reg(v, offset) | (v->lint0_remote_irr ? LVT_REMOTE_IRR : 0);
     case VLAPIC_CURRENT_COUNT:
         return vlapic_timer_current(&v->timer, v->now);
     default:

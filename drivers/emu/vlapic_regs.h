@@ -15,6 +15,7 @@
 #define VLAPIC_LVT_MODE            0x700u   /* enum apic_mode, fixed is 0 */
 #define VLAPIC_LVT_LEVEL           0x8000u
 #define VLAPIC_LVT_MASKED          0x10000u
+#define VLAPIC_LVT_REMOTE_IRR      0x4000u
 
 #define VLAPIC_ESR_SEND_ILLEGAL    0x20u /* illegal vector in a message sent */
 #define VLAPIC_ESR_RECEIVE_ILLEGAL 0x40u /* the same in one received */
