@@ -64,7 +64,7 @@ static void check_bits(void)
     } all[] = {
         {VLAPIC_TPR, 0xff}, {VLAPIC_PPR, 0xff}, {VLAPIC_EOI, 0}, {VLAPIC_SVR, 0x13ff},
         {VLAPIC_ESR, 0xe0}, {VLAPIC_ICR, 0xccfff}, {VLAPIC_LVT_TIMER, 0x700ff},
-        {VLAPIC_LVT_THERMAL, 0x107ff}, {VLAPIC_LVT_PERF, 0x107ff}, {VLAPIC_LVT_LINT0, 0x1a7ff},
+        {VLAPIC_LVT_THERMAL, 0x107ff}, {VLAPIC_LVT_PERF, 0x107ff}, {VLAPIC_LVT_LINT0, 0x1e7ff},
         {VLAPIC_LVT_LINT1, 0x1a7ff}, {VLAPIC_LVT_ERROR, 0x100ff}, {VLAPIC_DIVIDE, 0xb},
         {VLAPIC_SELF_IPI, 0}, {VLAPIC_CURRENT_COUNT, 0}, {0x2f0, 0}, {0, 0}, {0xff0, 0},
     };
@@ -74,6 +74,8 @@ static void check_bits(void)
     check(reg(VLAPIC_ID) == (vlapic_x2apic(&v) ? v.id : v.id << 24));
     check(reg(VLAPIC_LDR) == apic_x2apic_ldr(v.id) || !vlapic_x2apic(&v));
     check((reg(VLAPIC_DFR) & 0x0fffffff) == 0x0fffffff);
+    check((reg(VLAPIC_LVT_LINT0) >> 14 & 1) == v.lint0_remote_irr);
+    check(reg(VLAPIC_LVT_TIMER) == v.lvt_timer);
     unsigned mode = (unsigned)(v.apic_base & 0xfff) ^ (v.bsp ? 0x100 : 0);
     check(mode == 0 || mode == 0x800 || mode == 0xc00);
     bool off = !(reg(VLAPIC_SVR) & 0x100);
