@@ -210,7 +210,9 @@ static void do_walk(struct vcpu *v, void *arg)
     struct guest_paging paging;
     vcpu_paging(v, &paging);
     guest_trace(&paging, &v->vm->mem, GVA(w->gva), &w->trace);
-    w->backed = w->trace.mapped && radix_lookup(&v->vm->gpa_tables, w->trace.gpa, &w->leaf);
+    /* What is no RAM may have a translation all the same: the local APIC's page. */
+    w->backed = w->trace.mapped && guest_mem_contains(&v->vm->mem, GPA(w->trace.gpa), 1) &&
+                radix_lookup(&v->vm->gpa_tables, w->trace.gpa, &w->leaf);
 }
 
 static void show_entry(const struct call *c, const char *name, uint64_t at, uint64_t e)

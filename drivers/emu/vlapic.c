@@ -450,7 +450,7 @@ void vlapic_reset(struct vlapic *v)
 
 void vlapic_set_virtual_wire(struct vlapic *v)
 {
-    vlapic_set_reg(v, VLAPIC_SVR, VLAPIC_SVR_ENABLE | 0xff);
+    vlapic_set_svr(v, VLAPIC_SVR_ENABLE | 0xff);
     vlapic_set_reg(v, VLAPIC_LVT_LINT0, APIC_MODE_EXTINT << 8);
     vlapic_set_reg(v, VLAPIC_LVT_LINT1, APIC_MODE_NMI << 8);
     v->effects.state_changed = v->effects.reach_changed = true;

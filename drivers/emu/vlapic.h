@@ -85,7 +85,7 @@ struct vlapic {
      * ends interrupts by itself only clears bits; one that delivers them moves them from IRR to
      * ISR: who lets it adds irr_words to isr_words. Who writes the page from outside sets all. */
     uint8_t irr_words, isr_words, tmr_words;
-    uint32_t lvt_timer;    /* that register before hardware has written it */
+    uint32_t svr, lvt_timer; /* these registers before hardware has written them */
     uint64_t apic_base;    /* IA32_APIC_BASE */
     uint64_t now;          /* guest TSC of the last call that gave one */
     struct vlapic_timer timer;

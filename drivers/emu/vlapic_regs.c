@@ -2,8 +2,8 @@
 /*
  * The emulated local APIC's registers, in memory and as MSRs, and IA32_APIC_BASE. PURE. One row per
  * register says who may read and write it and which bits exist. A write must not look at what the
- * page held before: after an APIC-write exit the new value is there already (see vlapic_written()
- * for the one that has to).
+ * page held before: after an APIC-write exit the new value is there already. That it did not count
+ * yet for what had been due before is vlapic_written()'s.
  * Have open: SDM, "Local APIC Register Address Map", "x2APIC Register Address Space", "x2APIC State
  * Transitions", "Interrupt Command Register (ICR)" and "Error Handling".
  */
@@ -101,7 +101,7 @@ void vlapic_registers_reset(struct vlapic *v)
     v->irr_words = v->isr_words = v->tmr_words = 0;
     vlapic_set_reg(v, VLAPIC_VERSION, VERSION);
     vlapic_set_reg(v, VLAPIC_DFR, 0xffffffff);
-    vlapic_set_reg(v, VLAPIC_SVR, 0xff);
+    vlapic_set_svr(v, 0xff);
     for (unsigned i = 0; i < ARRAY_LEN(lvts); i++)
         set_lvt(v, lvts[i], VLAPIC_LVT_MASKED);
     set_identity(v);
@@ -185,7 +185,7 @@ static void write_lvt(struct vlapic *v, unsigned offset, uint32_t value)
 
 static void write_svr(struct vlapic *v, uint32_t value)
 {
-    vlapic_set_reg(v, VLAPIC_SVR, value);
+    vlapic_set_svr(v, value);
     if (!(value & VLAPIC_SVR_ENABLE))
         for (unsigned i = 0; i < ARRAY_LEN(lvts); i++)
             set_lvt(v, lvts[i], vlapic_reg(v, lvts[i]) | VLAPIC_LVT_MASKED);
@@ -286,20 +286,24 @@ void vlapic_write(struct vlapic *v, unsigned offset, uint32_t value, uint64_t no
         write_register(v, offset, value & rules[offset / 16].writable);
 }
 
-/* Whether the timer was masked when it was due is for the entry of before to say. */
-static void advance_by_old_lvt(struct vlapic *v, uint64_t now)
+/* A timer that was due before the write finds the register as it was: whether it was masked, and
+ * whether the APIC took interrupts, is not for the new value to say. */
+static void advance_with(struct vlapic *v, unsigned offset, uint32_t before, uint64_t now)
 {
-    uint32_t value = vlapic_reg(v, VLAPIC_LVT_TIMER);
-    vlapic_set_reg(v, VLAPIC_LVT_TIMER, v->lvt_timer);
+    uint32_t value = vlapic_reg(v, offset);
+    vlapic_set_reg(v, offset, before);
     vlapic_advance(v, now);
-    vlapic_set_reg(v, VLAPIC_LVT_TIMER, value);
+    vlapic_set_reg(v, offset, value);
 }
 
 void vlapic_written(struct vlapic *v, unsigned offset, uint64_t now)
 {
     if (offset == VLAPIC_LVT_TIMER)
-        advance_by_old_lvt(v, now);
-    vlapic_advance(v, now);
+        advance_with(v, offset, v->lvt_timer, now);
+    else if (offset == VLAPIC_SVR)
+        advance_with(v, offset, v->svr, now);
+    else
+        vlapic_advance(v, now);
     if (offset >= VLAPIC_SIZE || offset % 16 != 0 || !vlapic_hardware_enabled(v))
         return;
     const struct rule *r = &rules[offset / 16];

@@ -34,6 +34,12 @@ static inline void vlapic_set_reg(struct vlapic *v, unsigned offset, uint32_t va
     memcpy(v->page + offset, &value, sizeof(value));
 }
 
+static inline void vlapic_set_svr(struct vlapic *v, uint32_t value)
+{
+    v->svr = value;
+    vlapic_set_reg(v, VLAPIC_SVR, value);
+}
+
 /* In vlapic.c. */
 void vlapic_error(struct vlapic *v, uint8_t bit);
 /* The source behind an LVT register wants an interrupt; false if nothing came of it. */

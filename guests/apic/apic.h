@@ -9,6 +9,8 @@
 #include "guests/lib/test.h"
 
 extern unsigned apic_cpus;
+/* IA32_APIC_BASE has never been written: an APIC that hardware virtualises is so until then. */
+extern bool apic_untouched;
 
 /* The local APIC as after a change from disabled: registers reset, then software-enabled. */
 void apic_fresh(void);
@@ -22,10 +24,14 @@ uint32_t apic_seen(unsigned first, unsigned last);
 void apic_xapic_registers(void);
 void apic_x2apic_registers(void);
 void apic_modes(void);
+/* The first write of IA32_APIC_BASE. */
+void apic_move(void);
 /* interrupts.c: in the present mode. */
 void apic_priorities(void);
 void apic_errors(void);
 void apic_local_sources(void);
+/* Never ends: for a debugger, see tests/system/gdb-priority.toml. */
+NORETURN void apic_lower_priorities(void);
 /* timer.c */
 void apic_timer(void);
 /* destinations.c: the other CPUs, in the mode of this one. */

@@ -9,6 +9,7 @@
 #include "arch/x86/msr.h"
 
 #define VECTOR       0x88
+#define HELD         0x41
 #define START_VECTOR 0x20
 
 static void nothing(void *arg)
@@ -208,6 +209,44 @@ static void check_disabled(void)
     check_to("enabled again", 1, VECTOR, 2);
 }
 
+/* --- a CPU that starts again ---------------------------------------------------------------- */
+
+static volatile bool holds;
+
+static void hold_one_back(void *arg)
+{
+    (void)arg;
+    irq_off();
+    if (!apic_untouched) { /* off and on: the hypervisor has to do it all, here */
+        uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+        if (!this_cpu()->x2apic) {
+            wrmsr(MSR_IA32_APIC_BASE, base & ~APIC_BASE_ENABLE);
+            wrmsr(MSR_IA32_APIC_BASE, base);
+        }
+    }
+    apic_enable();
+    apic_write(APIC_TPR, 0x50);
+    apic_send(this_cpu()->id, HELD);
+    (void)apic_read(APIC_PPR);
+    holds = true;
+    for (;;)
+        pause();
+}
+
+/* INIT takes away what a task priority holds back, and the priority. */
+static void check_restart(void)
+{
+    holds = false;
+    cpu_post(1, hold_one_back, NULL);
+    while (!holds)
+        ;
+    wait_us(100);
+    uint32_t before = cpus[1].seen[HELD];
+    test_true("INIT of one that holds an interrupt back", cpu_start(1, START_VECTOR));
+    test_true("it answers", cpu_call(1, set_mode, this_cpu()->x2apic ? &before : NULL));
+    test_equal("what was held back is gone", cpus[1].seen[HELD], before);
+}
+
 void apic_destinations(void)
 {
     unsigned all = (1u << apic_cpus) - 1;
@@ -215,6 +254,7 @@ void apic_destinations(void)
     if (apic_cpus < 4)
         return;
     on_all(set_mode, x2apic ? &all : NULL);
+    check_restart();
     check_physical(all);
     if (x2apic) {
         check_x2apic_logical(all);

@@ -5,6 +5,8 @@
  */
 #include "guests/apic/apic.h"
 
+#include "arch/x86/msr.h"
+
 #define ESR_ILLEGAL_VECTOR 0x60u /* sent or received: for one sent to itself both are right */
 
 static unsigned order[16], orders;
@@ -227,4 +229,36 @@ void apic_local_sources(void)
     apic_send(me->id, ICR_INIT | ICR_LEVEL);
     irq_window();
     test_equal("SMI, start-up IPI, INIT de-assert to itself", apic_seen(2, 255), seen);
+}
+
+/* --- for a debugger -------------------------------------------------------------------------- */
+
+volatile uint32_t apic_toggle; /* by the debugger */
+void apic_lower_priority(void);
+
+NOINLINE void apic_lower_priority(void)
+{
+    __asm__ volatile("movl $0, (%0)\n\tnop\n\tnop\n\tnop\n\tnop"
+                     : : "r"(APIC_BASE_ADDRESS + APIC_TPR) : "memory");
+}
+
+void apic_lower_priorities(void)
+{
+    uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+    for (unsigned round = 0;; round++) {
+        if (apic_toggle) {
+            apic_toggle = 0;
+            wrmsr(MSR_IA32_APIC_BASE, base & ~APIC_BASE_ENABLE);
+            wrmsr(MSR_IA32_APIC_BASE, base);
+        }
+        apic_enable();
+        apic_write(APIC_TPR, 0x50);
+        apic_send(0, ICR_SELF | 0x41);
+        apic_lower_priority();
+        irq_on();
+        if (round % 64 == 0)
+            guest_print("apic: round %u\n", round);
+        wait_us(20000);
+        irq_off();
+    }
 }

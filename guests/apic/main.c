@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * apic: the local APIC: each register in both modes, changes of mode, priorities, errors, local
- * sources, timer; with `cpus = 4` or more also who is meant by which destination. Exit status: the
- * number of checks that failed (at most 200). Have open: SDM, "Advanced Programmable Interrupt
- * Controller (APIC)".
+ * sources, timer; with `cpus = 4` or more also who is meant by which destination. mode=steps: it
+ * lowers its task priority for ever instead. Exit status: the number of checks that failed (at most
+ * 200). Have open: SDM, "Advanced Programmable Interrupt Controller (APIC)".
  */
 #include "guests/apic/apic.h"
 
@@ -11,8 +11,7 @@
 #include "arch/x86/msr.h"
 
 unsigned apic_cpus;
-/* IA32_APIC_BASE has never been written: an APIC that hardware virtualises is so until then. */
-static bool untouched = true;
+bool apic_untouched = true;
 
 /* As far as registers can be written: what waits is taken and ended before. */
 static void reset_by_hand(void)
@@ -36,7 +35,7 @@ static void reset_by_hand(void)
 
 void apic_fresh(void)
 {
-    if (untouched) {
+    if (apic_untouched) {
         reset_by_hand();
         apic_enable();
         return;
@@ -88,9 +87,10 @@ static void in_this_mode(const char *mode)
 
 int guest_main(const char *cmdline)
 {
-    (void)cmdline;
     test_begin("apic");
     irq_init();
+    if (guest_option_is(cmdline, "mode", "steps"))
+        apic_lower_priorities();
     for (unsigned i = 32; i < 256; i++)
         irq_handler[i] = irq_eoi;
     irq_handler[255] = NULL; /* the spurious vector gets no EOI */
@@ -99,7 +99,8 @@ int guest_main(const char *cmdline)
     apic_xapic_registers();
     apic_start_others();
     in_this_mode("xAPIC, untouched");
-    untouched = false;
+    apic_move();
+    apic_untouched = false;
     apic_fresh();
     test_mode("xAPIC");
     apic_xapic_registers();

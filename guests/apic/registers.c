@@ -174,6 +174,12 @@ static void check_odd_accesses(void)
     volatile uint64_t *quad = (volatile uint64_t *)(uintptr_t)APIC_BASE_ADDRESS;
     test_equal("a byte of VERSION", byte[APIC_VERSION], 0x14);
     test_equal("64 bits of VERSION", (uint32_t)quad[APIC_VERSION / 8], 0x01050014);
+    /* Hardware may take a byte of a register as a write of the register, but no more of it. */
+    byte[APIC_ID + 3] = 7;
+    test_equal("ID after a byte's write", apic_read(APIC_ID), 0);
+    apic_write(APIC_LVT_TIMER, LVT_MASKED | 0x60);
+    byte[APIC_LVT_TIMER + 1] = 0xff;
+    test_equal("LVT_TIMER after a byte's write", apic_read(APIC_LVT_TIMER), LVT_MASKED | 0x60);
     byte[APIC_TPR + 1] = 0x77;
     quad[APIC_TPR / 8 + 1] = 0x77;
     test_equal("TPR after odd writes", apic_read(APIC_TPR) & 0xff, 0);
@@ -275,6 +281,28 @@ void apic_x2apic_registers(void)
     /* The memory region is gone. */
     test_equal("nobody answers in memory", *(volatile uint32_t *)(uintptr_t)
                (APIC_BASE_ADDRESS + APIC_VERSION), 0xffffffff);
+}
+
+/* Elsewhere, with an interrupt that waits for the task priority: it comes when that is lowered. */
+void apic_move(void)
+{
+    uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+    uint32_t before = this_cpu()->seen[0x41];
+    write_cr8(5);
+    apic_send(0, ICR_SELF | 0x41);
+    irq_window();
+    test_equal("the task priority holds it back", this_cpu()->seen[0x41], before);
+    irq_handler[0x41] = NULL; /* its EOI would go to where no APIC is */
+    wrmsr(MSR_IA32_APIC_BASE, base + 0x1000);
+    irq_on();
+    write_cr8(0);
+    for (unsigned i = 0; i < 1000; i++)
+        __asm__ volatile("nop");
+    irq_off();
+    test_equal("and lets it in after a move", this_cpu()->seen[0x41], before + 1);
+    wrmsr(MSR_IA32_APIC_BASE, base);
+    apic_write(APIC_EOI, 0);
+    irq_handler[0x41] = irq_eoi;
 }
 
 /* --- modes ---------------------------------------------------------------------------------- */

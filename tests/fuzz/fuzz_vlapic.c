@@ -75,7 +75,7 @@ static void check_bits(void)
     check(reg(VLAPIC_LDR) == apic_x2apic_ldr(v.id) || !vlapic_x2apic(&v));
     check((reg(VLAPIC_DFR) & 0x0fffffff) == 0x0fffffff);
     check((reg(VLAPIC_LVT_LINT0) >> 14 & 1) == v.lint0_remote_irr);
-    check(reg(VLAPIC_LVT_TIMER) == v.lvt_timer);
+    check(reg(VLAPIC_LVT_TIMER) == v.lvt_timer && reg(VLAPIC_SVR) == v.svr);
     unsigned mode = (unsigned)(v.apic_base & 0xfff) ^ (v.bsp ? 0x100 : 0);
     check(mode == 0 || mode == 0x800 || mode == 0xc00);
     bool off = !(reg(VLAPIC_SVR) & 0x100);

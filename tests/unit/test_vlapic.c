@@ -707,6 +707,25 @@ static void timer_entry_written_by_hardware(void **state)
     assert_int_equal(v.lvt_timer, masked);
 }
 
+/* What was due before the APIC was switched off by software waits in IRR all the same. */
+static void svr_written_by_hardware(void **state)
+{
+    const uint32_t off = 0xff, on = 0x1ff;
+    (void)state;
+    vlapic_write(&v, VLAPIC_SVR, on, v.now);
+    vlapic_write(&v, VLAPIC_DIVIDE, 0xb, v.now);
+    vlapic_write(&v, VLAPIC_LVT_TIMER, 0x60, v.now);
+    vlapic_write(&v, VLAPIC_INITIAL_COUNT, 100, v.now);
+    memcpy(page + VLAPIC_SVR, &off, 4);
+    vlapic_written(&v, VLAPIC_SVR, v.now + 1000);
+    assert_int_equal(vlapic_highest_irr(&v), 0x60);
+    assert_int_equal(in(VLAPIC_LVT_TIMER), 0x10060);
+    assert_false(vlapic_software_enabled(&v));
+    memcpy(page + VLAPIC_SVR, &on, 4);
+    vlapic_written(&v, VLAPIC_SVR, v.now);
+    assert_true(vlapic_software_enabled(&v));
+}
+
 static void resets(void **state)
 {
     (void)state;
@@ -785,6 +804,7 @@ int main(void)
         cmocka_unit_test_setup(virtual_wire, setup_off),
         cmocka_unit_test_setup(other_local_sources, setup),
         cmocka_unit_test_setup(timer_entry_written_by_hardware, setup),
+        cmocka_unit_test_setup(svr_written_by_hardware, setup),
         cmocka_unit_test_setup(written_by_hardware, setup),
         cmocka_unit_test_setup(resets, setup),
         cmocka_unit_test_setup(targets, setup),

@@ -71,12 +71,10 @@ bool vmx_apic_page_there(const struct vm *vm)
     return __atomic_load_n(&xv->apic_mapped, __ATOMIC_ACQUIRE);
 }
 
-void vmx_apic_page_leave(struct vm *vm)
+/* Once: no CPU knows the translation any more when this returns. */
+static void unmap(struct vm *vm)
 {
-    struct vmx_vm *xv = vm->arch;
     struct unlinked u = {.n = 0};
-    if (!__atomic_exchange_n(&xv->apic_mapped, false, __ATOMIC_ACQ_REL))
-        return;
     struct radix tables = vm->gpa_tables;
     tables.ops = &keeping_ops;
     tables.ctx = &u;
@@ -88,4 +86,18 @@ void vmx_apic_page_leave(struct vm *vm)
     vmx_flush_vm(vm);
     for (unsigned i = 0; i < u.n; i++)
         pool_free(pool_ptr(u.page[i]));
+}
+
+void vmx_apic_page_leave(struct vm *vm)
+{
+    struct vmx_vm *xv = vm->arch;
+    if (!vmx_apic_page_there(vm))
+        return;
+    if (!__atomic_exchange_n(&xv->apic_leaves, true, __ATOMIC_ACQ_REL)) {
+        unmap(vm);
+        __atomic_store_n(&xv->apic_mapped, false, __ATOMIC_RELEASE);
+        return;
+    }
+    while (vmx_apic_page_there(vm)) /* another vCPU is at it */
+        host_relax();
 }

@@ -86,7 +86,7 @@ void vmx_apic_mode(struct vcpu *v)
     xv->apicv = controls & VMX_CTL(VIRTUAL_INTERRUPT_DELIVERY);
     vmcs_set(PROC_BASED_CONTROLS2, controls);
     vmx_choose_msr_bitmap(xv);
-    xv->tpr_threshold = 0;
-    vmcs_set(TPR_THRESHOLD, 0);
+    vmx_clear_tpr_threshold(v);
+    vcpu_request(v, REQUEST_EVENT); /* for what waits there is another one, or RVI */
     vmx_apicv_reset(v);
 }

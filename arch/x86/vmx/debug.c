@@ -133,6 +133,7 @@ static uint32_t hold_interrupts(struct vcpu *v, uint32_t requests)
         return requests;
     if (has_trap_flag() && (rflags & RFLAGS_IF) && !(rflags & RFLAGS_TF) && !(blocking & SHADOW))
         vmcs_set(GUEST_INTERRUPTIBILITY_STATE, blocking | SHADOW_STI);
+    vmx_clear_tpr_threshold(v);
     vcpu_request(v, requests & REQUEST_EVENT);
     return requests & ~(uint32_t)REQUEST_EVENT;
 }

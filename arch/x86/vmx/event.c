@@ -49,6 +49,15 @@ static void set_tpr_threshold(struct vcpu *v)
     vmcs_set(TPR_THRESHOLD, threshold);
 }
 
+void vmx_clear_tpr_threshold(struct vcpu *v)
+{
+    struct vmx_vcpu *xv = vmx_of(v);
+    if (!xv->tpr_threshold)
+        return;
+    xv->tpr_threshold = 0;
+    vmcs_set(TPR_THRESHOLD, 0);
+}
+
 /* After IRR or ISR have changed: when the CPU has to come back for what still waits. */
 static void update_apic(struct vcpu *v)
 {

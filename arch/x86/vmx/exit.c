@@ -225,9 +225,9 @@ static void vmx_decode_ept_violation(struct vcpu *v, struct vm_exit *x)
         decode_plain_access(v, x);
 }
 
-/* What touched the page, bits 15:12 of the qualification. Of the others only a walk through the
- * guest's page tables is told from the delivery of an event. */
-enum { APIC_READ, APIC_WRITE, APIC_FETCH, APIC_WALK = 15 };
+/* What touched the page, bits 15:12 of the qualification. The last two have guest-physical
+ * addresses, and no offset. */
+enum { APIC_READ, APIC_WRITE, APIC_FETCH, APIC_EVENT, APIC_EVENT_WALK = 10, APIC_WALK = 15 };
 
 _Static_assert(MEMORY_READ == APIC_READ + 1 && MEMORY_WRITE == APIC_WRITE + 1, "one addition");
 
@@ -235,6 +235,8 @@ static COLD void decode_odd_apic_access(struct vcpu *v, struct vm_exit *x, unsig
 {
     vmx_save_interrupted_event(v);
     x->memory.table = type == APIC_WALK;
+    if (type >= APIC_EVENT_WALK)
+        x->memory.gpa = GPA(VLAPIC_DEFAULT_BASE);
     if (type > APIC_WRITE)
         x->memory.access = type == APIC_FETCH ? MEMORY_FETCH : MEMORY_READ;
 }
@@ -256,7 +258,8 @@ static void vmx_decode_apic_access(struct vcpu *v, struct vm_exit *x)
 static void vmx_decode_apic_write(struct vcpu *v, struct vm_exit *x)
 {
     (void)v;
-    x->apic_register = vmcs_get(EXIT_QUALIFICATION) & 0xfff;
+    /* A byte of it may have been written alone. */
+    x->apic_register = vmcs_get(EXIT_QUALIFICATION) & 0xff0;
 }
 
 /* A bit of head that struct vm_exit does not use: the exit is one instruction's. */

@@ -11,6 +11,7 @@
 
 #define ENTRY_VALID      BIT(31)
 #define REASON_IO        30
+#define REASON_APIC      44
 #define REASON_EPT       48
 #define PORT_SIZE(q)     ((uint32_t)((q) & 7) + 1)
 #define PORT_IN(q)       ((uint32_t)((q) >> 3 & 1))
@@ -61,6 +62,8 @@ enum vmx_next vmx_handle_exit_observed(struct vcpu *v)
         place = port_detail();
     else if (reason == REASON_EPT)
         place = (uint32_t)(vmcs_get(GUEST_PHYSICAL_ADDRESS) >> 12);
+    else if (reason == REASON_APIC)
+        place = VLAPIC_DEFAULT_BASE >> 12;
     enum vmx_next next = vmx_handle_exit(v);
     x.end = rdtsc();
     x.kind = v->trail[(uint8_t)(v->trail_at - 1)];

@@ -183,6 +183,7 @@ void vmx_vcpu_start(struct vcpu *v, const struct vcpu_start *start)
                 CR0_ET | (start->mode != START_REAL ? CR0_PE : 0) | (wide ? CR0_PG : 0));
     memcpy(v->gpr, start->gpr, sizeof(v->gpr));
     reset_live_registers(v);
+    vmx_clear_tpr_threshold(v); /* nothing waits in an APIC that has been reset */
     vmx_apicv_reset(v);
     if (v->debug.attached)
         vmx_set_debug(v, true, v->debug.dr7); /* GUEST_DR7 has been written */

@@ -41,6 +41,7 @@ struct vmx_vm {
     uint64_t eptp;
     void *apic_page;       /* its APIC-access page; NULL: none */
     bool apic_mapped;      /* at VLAPIC_DEFAULT_BASE; atomic */
+    bool apic_leaves;      /* somebody is about to unmap it, or has; atomic */
 };
 
 extern struct vmx_raw vmx_raw;
@@ -101,6 +102,9 @@ bool vmx_inject_events(struct vcpu *v);
 bool vmx_inject_timer(struct vcpu *v, uint64_t now);
 void vmx_inject(struct vcpu *v, uint8_t vector);
 void vmx_take_back(struct vcpu *v);
+/* For an entry without a look at what waits: a threshold above the task priority of then would make
+ * it fail, or exit at once. Whoever calls this has a look taken later, if anything waits. */
+void vmx_clear_tpr_threshold(struct vcpu *v);
 uint32_t vmx_blocking(struct vcpu *v);
 void vmx_save_interrupted_event(struct vcpu *v);
 void vmx_finish_step(struct vcpu *v);
