@@ -4,6 +4,7 @@
 session is closed.
 """
 import os
+import select
 import socket
 
 from plinthlib import frame
@@ -42,7 +43,6 @@ class Relay:
                 return True     # no socket: not ours to remove
 
     def readers(self):
-        """The client first: when it has gone and another has come, that one is not too many."""
         if not self.client:
             return [self.listener]
         return [self.client, self.listener] if len(self._pending) < PENDING_MAX else []
@@ -63,6 +63,11 @@ class Relay:
             self._gone()
 
     def _accept(self):
+        # The one before may have said its last words and gone, and nobody has heard either yet.
+        while self.client and select.select([self.client], [], [], 0)[0]:
+            if len(self._pending) >= PENDING_MAX:
+                return      # the other waits until those are on the line
+            self.ready(self.client)
         client = self.listener.accept()[0]
         if not self.client:
             self.client = client
