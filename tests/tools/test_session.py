@@ -1,8 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a run was worth, read off the machine's lines: tools/plinth run's exit status."""
+"""What a run was worth, read off the machine's lines: tools/plinth run's exit status; and what a
+machine still said when it is gone."""
 import os
+import socket
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -45,6 +49,28 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(self.status(BAD_END, alive), (None, False))
         self.assertEqual(self.status(BAD_END, alive, END), (OK, True))
         self.assertEqual(self.status(b"plinth: panic: here\r\n", alive), (PANIC, True))
+
+
+class EndTest(unittest.TestCase):
+    def test_a_program_gets_all_that_was_said_before_the_end(self):
+        said = b"".join(b"%07d\n" % i for i in range(2000))     # more than one read() of a tty
+        with tempfile.TemporaryDirectory() as folder:
+            machine = session.Session(os.path.join(folder, "out"), os.path.join(folder, "log"))
+            path = os.path.join(folder, "control")
+            machine.serve(path, True)
+            with socket.socket(socket.AF_UNIX) as program:
+                program.settimeout(5)
+                program.connect(path)
+                machine.relay.ready(machine.relay.listener)
+                machine.start(["sh", "-c", f"seq -f %07g 0 1999 >{machine.control_tty}"], False)
+                try:
+                    machine.process.wait(5)
+                except subprocess.TimeoutExpired:
+                    self.fail("the line holds less than this test writes")
+                self.assertEqual(session._loop(machine, False, False, 5), "gone")
+                machine.close()
+                with program.makefile("rb") as got:
+                    self.assertEqual(got.read(), said)
 
 
 if __name__ == "__main__":

@@ -160,11 +160,15 @@ class Session:
         self.pending = self.pending[self._put(self.master, self.pending[:256]):]
 
     def read_control(self):
+        """Moves what the machine has said to the program. False: nothing was there."""
         try:
-            self.relay.give(os.read(self.control, 65536))
+            data = os.read(self.control, 65536)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EIO):
                 raise
+            return False
+        self.relay.give(data)
+        return bool(data)
 
     def sources(self):
         """(file descriptors to wait for, those that would be written to)"""
@@ -238,6 +242,8 @@ def _loop(session, read_stdin, is_tty, timeout):
         if session.process.poll() is not None:
             while session.read():
                 pass
+            while session.control is not None and session.read_control():
+                pass        # such as the answer to `poweroff`
             return "gone"
 
 
