@@ -50,6 +50,12 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(self.status(BAD_END, alive, END), (OK, True))
         self.assertEqual(self.status(b"plinth: panic: here\r\n", alive), (PANIC, True))
 
+    def test_a_reboot_may_take_long(self):
+        reboot = b"plinth: operator: reboot\r\n"
+        self.assertEqual(self.status(reboot, END), (OK, False))
+        self.assertEqual(self.status(reboot, END, b"Plinth: alive\r\n", BAD_END),
+                         (VM_FAILED, True))
+
 
 class EndTest(unittest.TestCase):
     def test_a_program_gets_all_that_was_said_before_the_end(self):

@@ -25,8 +25,9 @@ CONTROL = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
                      rb"|[\x00-\x08\x0b-\x1a\x1c-\x1f]")
 END = re.compile(rb"^plinth: end: (\d+) ended well, (\d+) failed\s*$")
 LINE_MAX = 8192
-GRACE = 10.0        # seconds for the engine to go after the last line, or to finish a panic report
+GRACE = 10.0        # seconds of silence after the last line, or in a panic report: it will not go
 CTRL_C = b"\x03"
+REBOOT = b"plinth: operator: reboot"
 ALIVE = b"Plinth: alive"      # the first line of every start
 PR_SET_PDEATHSIG = 1
 
@@ -43,6 +44,7 @@ class Verdict:
     def __init__(self):
         self.panic = False
         self.failed = None      # VMs that failed, once the end line is there
+        self.reboots = False    # firmware and boot loader take as long as they like
         self._partial = b""
 
     def feed(self, data):
@@ -60,13 +62,16 @@ class Verdict:
         found = END.match(line)
         if found:
             self.failed = int(found.group(2))
+        elif line == REBOOT:
+            self.reboots = True
         elif line == ALIVE:
-            self.failed = None      # the end was a reboot's: this is the machine's next life
+            # The end was a reboot's: this is the machine's next life.
+            self.failed, self.reboots = None, False
         elif line.startswith(b"plinth: panic:"):
             self.panic = True
 
     def over(self):
-        return self.panic or self.failed is not None
+        return self.panic or (self.failed is not None and not self.reboots)
 
     def status(self):
         """None: the output does not say."""
@@ -214,22 +219,19 @@ class Session:
 def _loop(session, read_stdin, is_tty, timeout):
     """Returns how the run ended: 'gone', 'over', 'timeout' or 'ctrl-c'."""
     start = time.monotonic()
-    over_since = None
+    spoke = start
     while True:
         now = time.monotonic()
         if timeout and now - start > timeout:
             return "timeout"
-        # A person may want to look around after a panic; a script does not.
-        if session.verdict.over() and (not is_tty or not session.verdict.panic):
-            over_since = over_since or now
-            if now - over_since > GRACE:
-                return "over"
-        else:
-            over_since = None
         sources, sinks = session.sources()
         ready, writable, _ = select.select(sources + ([0] if read_stdin else []), sinks, [], 0.1)
-        if session.master in ready:
-            session.read()
+        if session.master in ready and session.read():
+            spoke = time.monotonic()
+        # A person may want to look around after a panic; a script does not.
+        elif session.verdict.over() and (not is_tty or not session.verdict.panic) \
+                and now - spoke > GRACE:
+            return "over"
         session.serve_ready(ready, writable)
         if session.master in writable and session.pending:
             session.write()
@@ -311,7 +313,7 @@ def _status(session, how, name, timeout):
         say(f"Ctrl-C: {name} was ended")
         return OK if status is None else status
     if how == "over":
-        say(f"{name} was still running {GRACE:g} s after the last line and was killed")
+        say(f"{name} was still running {GRACE:g} s after its last words and was killed")
     if status is None:
         _explain(session, name)
         return PANIC
