@@ -249,17 +249,26 @@ def _loop(session, read_stdin, is_tty, timeout):
             return "gone"
 
 
-def _raw_terminal():
-    """Raw, but with newlines still translated on output: not all lines bring a CR."""
-    saved = termios.tcgetattr(0)
-    tty.setraw(0)
+def _make_raw():
+    """Raw, but with newlines still translated on output: not all lines bring a CR. What was typed
+    ahead is kept."""
+    tty.setraw(0, termios.TCSANOW)
     mode = termios.tcgetattr(0)
     mode[1] |= termios.OPOST | termios.ONLCR
     termios.tcsetattr(0, termios.TCSANOW, mode)
-    return saved
 
 
-def _on_signal(number, _frame):
+def _on_signals(action):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action)
+
+
+def _nothing(*_):
+    """For signals that come too late. Not SIG_IGN: Python complains when one has come already."""
+
+
+def _interrupt(number, _frame):
+    _on_signals(_nothing)       # another would interrupt what the first has begun
     raise Interrupted(number)
 
 
@@ -278,21 +287,21 @@ def _explain(session, name):
 def run(session, command, name, headless, timeout, serial_on_stdio):
     """Runs the engine to its end and returns the exit status of the tool."""
     is_tty = not headless and os.isatty(0)
-    saved = None
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _on_signal)
+    saved = termios.tcgetattr(0) if is_tty else None
     try:
+        _on_signals(_interrupt)
         session.start(command, serial_on_stdio)
-        saved = _raw_terminal() if is_tty else None
+        if is_tty:
+            _make_raw()
         how = _loop(session, not headless, is_tty, timeout)
+        _on_signals(_nothing)   # here, where one that has just come is still caught
     except Interrupted as stop:
         how = 128 + stop.args[0]
     except BrokenPipeError:
         how = 128 + signal.SIGPIPE
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        _on_signals(_nothing)
         if saved:
             termios.tcsetattr(0, termios.TCSADRAIN, saved)
         session.kill()
