@@ -4,6 +4,7 @@
 Whatever is no verb of ours is a line for Plinth's own commands (`ctl help` lists those).
 """
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from plinthlib.base import Failure, say
 
 REFUSED, USAGE = 1, 2
 ESCAPE = b"\x1d"        # Ctrl-]
+ENDS = signal.SIGTERM, signal.SIGHUP
 TYPE_AGAIN = 0.05       # seconds until a guest that took nothing is asked again
 EPILOG = """\
 commands:
@@ -98,18 +100,17 @@ class _Seen:
             self.found = self.found or bool(self.until.search(self.text))
 
 
-class _Raw:
+@contextlib.contextmanager
+def _raw():
     """stdin without echo and line editing, where it is a terminal."""
-
-    def __enter__(self):
-        self.saved = None
-        if sys.stdin.isatty():
-            self.saved = termios.tcgetattr(0)
+    saved = termios.tcgetattr(0) if sys.stdin.isatty() else None
+    try:
+        if saved:
             tty.setraw(0, termios.TCSADRAIN)    # what was typed ahead is the guest's
-
-    def __exit__(self, *_):
-        if self.saved:
-            termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
+        yield
+    finally:
+        if saved:
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
 
 
 def attach(line, words):
@@ -118,7 +119,7 @@ def attach(line, words):
     line.on_output = lambda channel, data: seen(data)
     line.on_gone = lambda channel, why: ended.append(why)
     channel = line.subscribe(console=o.name)
-    with _Raw():    # first: who has read this line may type Ctrl-C for the guest
+    with _raw():    # first: who has read this line may type Ctrl-C for the guest
         say(f"attached to {o.name}" + ("; Ctrl-] leaves it\r" if sys.stdin.isatty() else ""))
         _talk(line, channel, lambda: ended or seen.found)
     if ended:
@@ -140,6 +141,7 @@ def _talk(line, channel, is_over):
             if not keys:
                 sources = []
             if ESCAPE in keys and sys.stdin.isatty():
+                _last_keys(line, channel, typed + keys[:keys.index(ESCAPE)])
                 return
             typed += keys
         if typed and time.monotonic() >= again:
@@ -150,6 +152,15 @@ def _talk(line, channel, is_over):
             sources = []
         elif not sources and typed and sys.stdin.isatty():
             sources = [0]
+
+
+def _last_keys(line, channel, typed):
+    """What was typed before Ctrl-] and came with it, as much as the guest takes."""
+    while typed:
+        taken = line.type(channel, typed)
+        if not taken:
+            return
+        typed = typed[taken:]
 
 
 def watch(line, words):
@@ -262,6 +273,12 @@ def core(line, words):
 VERBS = {"attach": attach, "watch": watch, "top": top, "push": push, "trace": trace, "core": core}
 
 
+def _end(number, _frame):
+    for other in ENDS:      # one is enough: another would come into what is put back
+        signal.signal(other, lambda *_: None)
+    sys.exit(128 + number)
+
+
 def run(options):
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
@@ -269,11 +286,11 @@ def run(options):
     if not options.to:
         raise Failure("ctl: where is the machine? --to DEVICE, or $PLINTH_CONTROL", USAGE)
     # Not the end of this program on the spot: a terminal gets its mode back, the line its peace.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))
+    for number in ENDS:
+        signal.signal(number, _end)
     line = link.Link(link.open_line(options.to, options.baud), options.timeout)
-    line.hello()
     try:
+        line.hello()
         return VERBS.get(words[0], lambda l, _: command(l, words))(line, words[1:])
     except KeyboardInterrupt:
         return 0 if words[0] in ("top", "watch") else 130
