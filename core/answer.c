@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The queue of answers and the pager. Lines of other CPUs come between the lines of an answer; the
- * log's lock keeps lines whole.
+ * log's lock keeps lines whole, and long ones, which are written in pieces, answer_in_line().
  */
 #include "core/answer.h"
 
@@ -22,6 +22,7 @@ static char buffer[1 << 17];
 static struct ring queue = {buffer, sizeof(buffer), 0, 0};
 static unsigned page, columns, left; /* lines of a page, columns, lines until the next pause */
 static bool paused, more_shown;
+static bool in_line; /* log's lock */
 
 /* The next line, or what there is of it. */
 static size_t take_line(char *text, size_t size)
@@ -39,6 +40,7 @@ static void write_line(void)
     size_t n = take_line(text, sizeof(text));
     log_lock();
     host_console_write(text, n);
+    in_line = n && text[n - 1] != '\n' && ring_used(&queue);
     log_unlock();
     unsigned rows = columns && n > columns ? (unsigned)((n - 1 + columns - 1) / columns) : 1;
     if (page && n && text[n - 1] == '\n')
@@ -99,6 +101,11 @@ bool answer_busy(void)
     return ring_used(&queue) && !paused && host_console_room() > ANSWER_ROOM;
 }
 
+bool answer_in_line(void)
+{
+    return in_line;
+}
+
 static void resume(unsigned lines)
 {
     log_lock();
@@ -111,6 +118,9 @@ static void resume(unsigned lines)
 void answer_drop(void)
 {
     queue.tail = queue.head;
+    log_lock();
+    in_line = false;
+    log_unlock();
     if (paused)
         resume(0);
 }

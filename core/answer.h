@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Answers of commands on their way to the terminal: a queue, so that no command waits for a slow
- * line, and a pager in front of it. The boot CPU's alone.
+ * line, and a pager in front of it. The boot CPU's alone, but for what the log's lock is for.
  */
 #ifndef CORE_ANSWER_H
 #define CORE_ANSWER_H
@@ -26,6 +26,8 @@ void answer_drop(void);
 bool answer_empty(void);
 /* There is something that answer_move() could do now. */
 bool answer_busy(void);
+/* The terminal shows the beginning of a line whose rest is still to come. Log's lock held. */
+bool answer_in_line(void);
 /* Others are about to write, have written a line: the pager's own text. Log's lock held. */
 void answer_hide(void);
 void answer_show(void);

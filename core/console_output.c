@@ -37,11 +37,11 @@ static bool fits(size_t len)
     return host_console_room() >= 2 * len + HOST_ROOM_KEPT;
 }
 
-/* A guest's lines for which the line has no room now. Its CPU has interrupts off and locks: it must
- * not wait. */
+/* A guest's lines for which the line has no room now, or that would come into the midst of a long
+ * one: of JSON, of a core. Its CPU has interrupts off and locks: it must not wait. */
 static bool must_skip(const char *text, size_t len)
 {
-    if (!len || text[0] != '[' || fits(len))
+    if (!len || text[0] != '[' || (fits(len) && !answer_in_line()))
         return false;
     for (size_t i = 0; i < len; i++)
         skipped += text[i] == '\n';

@@ -208,6 +208,15 @@ static void lines(void)
         plinth_CONSOLE_WRITE((uintptr_t)feeds, sizeof(feeds));
 }
 
+/* A short line every millisecond: seldom enough that there is always room for it. */
+static void chatter(void)
+{
+    for (unsigned n = 0;; n++) {
+        guest_print("%u\n", n);
+        plinth_YIELD((uint64_t)plinth_TIME() + 1000000);
+    }
+}
+
 /* To nobody: IDs, logical sets and shorthands without a member; every delivery mode, even reserved
  * ones; start-up IPIs to no CPU. INIT and start-up go to others only: they would end the storm. */
 static void ipi(void)
@@ -290,6 +299,7 @@ static const struct {
     {"timer", timer},   {"timer-halt", timer_halt}, {"timer-masked", timer_masked},
     {"deadline", deadline}, {"pit", pit},           {"halt", halt},
     {"uart", uart},     {"debug-port", debug_port}, {"lines", lines},
+    {"chatter", chatter},
     {"ipi", ipi},       {"nmi", nmi},               {"memory", memory},
     {"ports", ports},   {"msr", msr},               {"tsc", tsc},
     {"exits", exits},
